@@ -24,16 +24,21 @@ const LINE: usize = 64;
 pub struct Aligned {
     values: Vec<f32>,
     start: usize,
+    count: usize,
 }
 
 impl Aligned {
     /// Makes room for `count` values. All values are unspecified.
     pub fn resize(&mut self, count: usize) {
-        self.values.resize(count + LINE / size_of::<f32>(), 0.0);
+        let size = count + LINE / size_of::<f32>();
+        // Not made shorter, because values are initialised again when it grows.
+        if self.values.len() < size {
+            self.values.resize(size, 0.0);
+        }
         // An offset that cannot be determined is huge.
         let offset = self.values.as_ptr().align_offset(LINE);
         self.start = offset.min(LINE / size_of::<f32>());
-        self.values.truncate(self.start + count);
+        self.count = count;
     }
 
     fn capacity(&self) -> usize {
@@ -45,13 +50,13 @@ impl Deref for Aligned {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.values[self.start..]
+        &self.values[self.start..self.start + self.count]
     }
 }
 
 impl DerefMut for Aligned {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values[self.start..]
+        &mut self.values[self.start..self.start + self.count]
     }
 }
 
@@ -86,7 +91,11 @@ impl Buffer {
 
 impl From<Vec<f32>> for Buffer {
     fn from(values: Vec<f32>) -> Self {
-        Self(Aligned { values, start: 0 })
+        Self(Aligned {
+            count: values.len(),
+            values,
+            start: 0,
+        })
     }
 }
 

@@ -23,6 +23,9 @@ use rayon::prelude::*;
 use std::array;
 use std::ops::Range;
 
+/// Values that a thread sums at a time.
+const SUMMED: usize = 4096;
+
 /// Sizes of one convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
@@ -140,12 +143,19 @@ pub fn weight_gradient(x: &[f32], gradient: &[f32], shape: &ConvShape) -> (Vec<f
             (weights, bias)
         })
         .collect();
-    // Summed in the order of the images, not of the threads.
-    let add = |sums: &mut Vec<f32>, values: &[f32]| sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-    let (mut weights, mut bias) = (vec![0.0; size], vec![0.0; shape.outputs]);
-    for image in &images {
-        add(&mut weights, &image.0);
-        add(&mut bias, &image.1);
-    }
-    (weights, bias)
+    let (weights, bias): (Vec<_>, Vec<_>) = images.into_iter().unzip();
+    (sum_of(&weights, size), sum_of(&bias, shape.outputs))
+}
+
+/// The sum of vectors of `size` values, in their order and not that of the threads.
+fn sum_of(vectors: &[Vec<f32>], size: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; size];
+    sums.par_chunks_mut(SUMMED).enumerate().for_each(|(part, sums)| {
+        for vector in vectors {
+            for (sum, value) in sums.iter_mut().zip(&vector[part * SUMMED..]) {
+                *sum += value;
+            }
+        }
+    });
+    sums
 }

@@ -106,14 +106,14 @@ impl PartConvolution<'_, '_> {
             columns,
             mut out,
         } = self.part;
-        let stride = columns.len().next_multiple_of(step) + kernel_columns - 1;
+        let padded_columns = columns.len().next_multiple_of(step) + kernel_columns - 1;
         let input_rows = rows.start.saturating_sub(shape.padding[0])
             ..rows.end - shape.padding[0].min(rows.end) + shape.kernel[0] - 1;
         let first_column = columns.start as isize - shape.padding[1] as isize;
-        self.padded.copy(x, shape.from, input_rows, first_column, stride);
+        let x = self.padded.pad(x, shape.from, input_rows, first_column, padded_columns);
         for row in rows.clone() {
             let overlap = shape.overlapping_rows(row);
-            let first = (row + overlap.start - shape.padding[0] - self.padded.rows.start) * stride;
+            let first = (row + overlap.start - shape.padding[0] - x.rows.start) * x.stride;
             let overlap = overlap.start * kernel_columns..overlap.end * kernel_columns;
             for column in (0..columns.len()).step_by(step) {
                 let begin = (row - rows.start) * columns.len() + column;
@@ -127,9 +127,9 @@ impl PartConvolution<'_, '_> {
                         }
                     }
                     let tile = Tile {
-                        x: self.padded.values.get(first + column..).unwrap_or_default(),
-                        channel: self.padded.channel,
-                        stride,
+                        x: x.values.get(first + column..).unwrap_or_default(),
+                        channel: x.channel,
+                        stride: x.stride,
                         weights,
                         taps,
                         overlap: overlap.clone(),
@@ -184,18 +184,20 @@ impl Gradient<'_> {
         let part_columns = if height == 1 { GRADIENT_PART.min(width) } else { width };
         for (rows, columns) in parts::rectangles(shape.to, part, part_columns) {
             let input_rows = rows.start.saturating_sub(top)..rows.end - top.min(rows.end) + shape.kernel[0] - 1;
-            let stride = columns.len().next_multiple_of(S::F32_LANES);
-            let first_column = columns.start as isize - left as isize;
-            x.copy(
+            let gradient_columns = columns.len().next_multiple_of(S::F32_LANES);
+            let first = columns.start as isize;
+            let x = x.pad(
                 image,
                 shape.from,
                 input_rows,
-                first_column,
-                stride + shape.kernel[1] - 1,
+                first - left as isize,
+                gradient_columns + shape.kernel[1] - 1,
             );
-            gradient.copy(image_gradient, shape.to, rows.clone(), columns.start as isize, stride);
-            for (bias, values) in bias.iter_mut().zip(gradient.values.chunks_exact(gradient.channel)) {
-                *bias += sum(simd, values);
+            let gradient = gradient.pad(image_gradient, shape.to, rows.clone(), first, gradient_columns);
+            for (channel, bias) in bias.iter_mut().enumerate() {
+                for row in rows.clone() {
+                    *bias += sum(simd, gradient.row(channel, row));
+                }
             }
             for first in (0..outputs).step_by(B) {
                 // Missing channels of a block repeat the last one; their results are dropped.
@@ -203,8 +205,8 @@ impl Gradient<'_> {
                 for input in 0..shape.inputs {
                     for tap in (0..shape.taps()).step_by(K) {
                         let place = (tap / shape.kernel[1], tap % shape.kernel[1]);
-                        let source = (&*x, input, place, top);
-                        let taps = correlate::<S, K, B>(simd, source, (&*gradient, channels), rows.clone());
+                        let source = (&x, input, place, top);
+                        let taps = correlate::<S, K, B>(simd, source, (&gradient, channels), rows.clone());
                         for (output, taps) in (first..outputs).zip(&taps) {
                             let begin = (output * shape.inputs + input) * shape.taps() + tap;
                             for (weight, &tap) in weights[begin..begin + K].iter_mut().zip(taps) {

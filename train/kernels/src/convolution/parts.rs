@@ -66,11 +66,32 @@ pub struct Part<'a> {
     pub out: Vec<&'a mut [f32]>,
 }
 
+/// Rows of an image, or of a copy with zero padding.
+#[derive(Clone)]
+pub struct Rows<'a> {
+    pub values: &'a [f32],
+    pub rows: Range<usize>,
+    /// Columns of a row.
+    columns: usize,
+    /// Distance from one row to the next.
+    pub stride: usize,
+    /// Distance from one channel to the next.
+    pub channel: usize,
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    pub fn row(&self, channel: usize, row: usize) -> &'a [f32] {
+        let begin = channel * self.channel + (row - self.rows.start) * self.stride;
+        &self.values[begin..begin + self.columns]
+    }
+}
+
 /// A copy of the input rows and columns, with zero padding, that some output rows and columns are computed from.
 #[derive(Default)]
 pub struct PaddedRows {
     pub values: Aligned,
-    pub rows: Range<usize>,
+    rows: Range<usize>,
     /// Distance from one row to the next.
     pub stride: usize,
     /// Distance from one channel to the next.
@@ -78,27 +99,39 @@ pub struct PaddedRows {
 }
 
 impl PaddedRows {
-    /// Copies those `rows` of `image`, `[channels, height, width]`, that exist. Each row gets `stride` columns,
-    /// starting at the image's column `columns`. Columns outside the image are zeros, also at a negative start.
-    pub fn copy(
-        &mut self,
-        image: &[f32],
+    /// Those `rows` of `image`, `[channels, height, width]`, that exist. Each row gets `columns` columns, starting at
+    /// the image's column `first`. Columns outside the image are zeros, also at a negative start. Copies the rows only
+    /// if there are such columns.
+    pub fn pad<'a>(
+        &'a mut self,
+        image: &'a [f32],
         [height, width]: [usize; 2],
         rows: Range<usize>,
-        columns: isize,
-        stride: usize,
-    ) {
-        self.resize(image.len() / (height * width), rows.start..rows.end.min(height), stride);
-        let [before, begin, count] = columns_inside(columns, width, stride);
-        let mut out = self.values.chunks_exact_mut(stride);
+        first: isize,
+        columns: usize,
+    ) -> Rows<'a> {
+        let rows = rows.start..rows.end.min(height);
+        let [before, begin, count] = columns_inside(first, width, columns);
+        if count == columns {
+            return Rows {
+                values: image.get(rows.start * width + begin..).unwrap_or_default(),
+                rows,
+                columns,
+                stride: width,
+                channel: height * width,
+            };
+        }
+        self.resize(image.len() / (height * width), rows.clone(), columns);
+        let mut out = self.values.chunks_exact_mut(columns);
         for plane in image.chunks_exact(height * width) {
-            let rows = &plane[self.rows.start * width..self.rows.end * width];
+            let rows = &plane[rows.start * width..rows.end * width];
             for (row, out) in rows.chunks_exact(width).zip(&mut out) {
                 out[..before].fill(0.0);
                 out[before..before + count].copy_from_slice(&row[begin..begin + count]);
                 out[before + count..].fill(0.0);
             }
         }
+        self.rows()
     }
 
     /// Makes room for `channels` of `rows` with `stride` columns. The values are unspecified.
@@ -109,9 +142,13 @@ impl PaddedRows {
         self.rows = rows;
     }
 
-    #[inline(always)]
-    pub fn row(&self, channel: usize, row: usize) -> &[f32] {
-        let begin = channel * self.channel + (row - self.rows.start) * self.stride;
-        &self.values[begin..begin + self.stride]
+    pub fn rows(&self) -> Rows<'_> {
+        Rows {
+            values: &self.values,
+            rows: self.rows.clone(),
+            columns: self.stride,
+            stride: self.stride,
+            channel: self.channel,
+        }
     }
 }

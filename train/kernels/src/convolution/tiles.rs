@@ -1,6 +1,6 @@
 //! The innermost loops: sums of products in registers.
 
-use super::parts::PaddedRows;
+use super::parts::Rows;
 use pulp::Simd;
 use std::ops::Range;
 
@@ -74,8 +74,8 @@ pub fn sum<S: Simd>(simd: S, values: &[f32]) -> f32 {
 #[inline(always)]
 pub fn correlate<S: Simd, const K: usize, const B: usize>(
     simd: S,
-    (x, input, (kernel_row, kernel_column), top): (&PaddedRows, usize, (usize, usize), usize),
-    (gradient, channels): (&PaddedRows, [usize; B]),
+    (x, input, (kernel_row, kernel_column), top): (&Rows, usize, (usize, usize), usize),
+    (gradient, channels): (&Rows, [usize; B]),
     rows: Range<usize>,
 ) -> [[f32; K]; B] {
     let mut sums = [[simd.splat_f32s(0.0); K]; B];

@@ -68,15 +68,16 @@ impl Gradient<'_> {
                         let points = gradient.points(channel, at);
                         transform::<S, OutputGradient, _>(simd, rows, columns.start as isize, points);
                         // The second point is the sum of the four rows.
-                        bias[output] += sum(simd, gradient.row(channel * POINTS + 1, at));
+                        bias[output] += sum(simd, gradient.rows().row(channel * POINTS + 1, at));
                     }
                 }
+                let (x, gradient) = (x.rows(), gradient.rows());
                 for point in 0..POINTS {
                     // Missing channels of a block repeat the last one; their results are dropped.
                     let channels: [usize; B] = array::from_fn(|at| at.min(block.len() - 1) * POINTS + point);
                     for input in 0..inputs {
-                        let source = (&*x, input * POINTS + point, (0, shift), 0);
-                        let products = correlate::<S, TAPS, B>(simd, source, (&*gradient, channels), 0..rows.len());
+                        let source = (&x, input * POINTS + point, (0, shift), 0);
+                        let products = correlate::<S, TAPS, B>(simd, source, (&gradient, channels), 0..rows.len());
                         for (output, products) in block.clone().zip(&products) {
                             let sums = &mut sums[output * inputs + input][point];
                             for (sum, product) in sums.iter_mut().zip(products) {
