@@ -5,10 +5,10 @@
 #
 # The current split of DATASET is a fold of `preprocess split --folds`. Trains crnn and cnn2d on all folds with the
 # strong recipe, with the paper's settings, and with those but without augmentation, with several seeds each (default: 3
-# seeds, 12 epochs, 5 folds). --parts adds crnn with one part of the strong recipe replaced by the paper's, with one
-# augmentation added to it, and with one of its parts put into the paper's settings. --workers settings (default: 2) are
-# trained at a time, with one thread each. A stopped measurement continues when started again. Writes the set of runs
-# OUT/SETTING and its log OUT/SETTING.log, and prints the comparison of all settings with the strong recipe.
+# seeds, 12 epochs, 5 folds). --parts adds crnn with one part of the strong recipe replaced by the paper's, and with other
+# methods added to it. --workers settings (default: 2) are trained at a time, with one thread each. A stopped measurement
+# continues when started again. Writes the set of runs OUT/SETTING and its log OUT/SETTING.log, and prints the comparison
+# of all settings with the strong recipe.
 set -euo pipefail
 
 usage() {
@@ -54,19 +54,15 @@ EOF
     done
     [[ $parts ]] || return 0
     cat << EOF
-crnn-strong-long-clips --model crnn --recipe strong --clip-seconds 11.8886168 --train-clips 1
+crnn-paper-short-clips --model crnn --clip-seconds 4 --train-clips 4
 crnn-strong-one-clip --model crnn --recipe strong --train-clips 1
-crnn-strong-constant-lr --model crnn --recipe strong --lr-schedule constant --lr 1e-3
-crnn-strong-no-ema --model crnn --recipe strong --ema 0
-crnn-strong-adam --model crnn --recipe strong --optimizer adam --weight-decay 1e-5
-crnn-strong-noise-stretch --model crnn --recipe strong --augment noise,stretch
+crnn-strong-adamw-ema --model crnn --recipe strong --optimizer adamw --weight-decay 0.01 --ema 0.99
+crnn-strong-one-cycle-ema --model crnn --recipe strong --lr-schedule one-cycle --lr 3e-3 --ema 0.99
+crnn-strong-adamw-one-cycle --model crnn --recipe strong --optimizer adamw --weight-decay 0.01 --lr-schedule one-cycle \
+--lr 3e-3
 crnn-strong-spec-augment --model crnn --recipe strong --augment spec-augment
 crnn-strong-mixup --model crnn --recipe strong --mixup 0.2
 crnn-strong-label-smoothing --model crnn --recipe strong --label-smoothing 0.1
-crnn-paper-short-clips --model crnn --clip-seconds 4 --train-clips 4
-crnn-paper-one-cycle --model crnn --lr-schedule one-cycle --lr 3e-3
-crnn-paper-ema --model crnn --ema 0.99
-crnn-paper-adamw --model crnn --optimizer adamw --weight-decay 0.01
 EOF
 }
 

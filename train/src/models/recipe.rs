@@ -1,7 +1,6 @@
 //! Training recipes: which defaults a model is trained with.
 
 use super::definition::Defaults;
-use super::optimization::{LrSchedule, OptimizerKind};
 use super::registry::ModelKind;
 use crate::augment::Augment;
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ pub enum Recipe {
     /// As in the model's paper
     #[default]
     Paper,
-    /// Newer training settings, for cnn1d, cnn2d, crnn and mm-crnn
+    /// Four clips of 4 seconds of each track instead of one long clip, no augmentation; for cnn1d, cnn2d, crnn, mm-crnn
     Strong,
 }
 
@@ -36,16 +35,9 @@ fn has_strong(model: ModelKind) -> bool {
     )
 }
 
-/// docs/measured.md says what it brings, and what has not been measured.
+/// docs/measured.md says what it brings, and what else was tried.
 fn strong(paper: Defaults) -> Defaults {
     Defaults {
-        lr: 3e-3,
-        optimizer: OptimizerKind::AdamW,
-        weight_decay: 0.01,
-        lr_schedule: LrSchedule::OneCycle,
-        // Early stopping would leave out the end of the schedule.
-        patience: 0,
-        ema: 0.99,
         augment: Augment::NONE,
         clip_seconds: Some(4.0),
         train_clips: 4,
