@@ -62,7 +62,7 @@ pub struct Slope {
 }
 
 impl Slope {
-    /// Of input `term`, from the sums of `g` and `g · (x − mean)` over `count` values.
+    /// Of each input, from the sums of `g` and `g · (x − mean)` over `count` values.
     pub fn new<const N: usize>(terms: [Term; N], sums: &Sums<N>, count: usize, channel: usize) -> [Self; N] {
         let mean = |sum: f64| sum / count as f64;
         array::from_fn(|term| {

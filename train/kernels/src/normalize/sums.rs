@@ -91,9 +91,9 @@ impl<T: Statistic<N>, const N: usize> WithSimd for PlaneSums<'_, T, N> {
                     add(simd, sums, self.statistic.pick(simd, x, gradient[first + at]));
                 }
             }
-            for at in begin + whole..chunk.end {
+            for (at, &gradient) in gradient.iter().enumerate().take(chunk.end).skip(begin + whole) {
                 let x = vectors(simd, &inputs, at);
-                add(simd, &mut sums[0], self.statistic.pick(simd, x, gradient[at]));
+                add(simd, &mut sums[0], self.statistic.pick(simd, x, gradient));
             }
             for (value, products) in sums {
                 totals.value += f64::from(simd.reduce_sum_f32s(value));
