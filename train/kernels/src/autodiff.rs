@@ -80,13 +80,8 @@ pub fn normalize<const N: usize>(
         nodes.extend([term.x.node(), term.gamma.node(), term.beta.node()]);
         let [x, gamma, beta] = [term.x, term.gamma, term.beta].map(|tensor| tensor.into_primitive().to_contiguous());
         let (mean, variance) = normalize::moments(values(&x), channels, plane);
-        let inverse_std = |&variance: &f32| (f64::from(variance) + term.epsilon).sqrt().recip() as f32;
-        let affine = Affine {
-            mean,
-            inverse_std: variance.iter().map(inverse_std).collect(),
-            gamma: values(&gamma).to_vec(),
-            beta: values(&beta).to_vec(),
-        };
+        let [gamma, beta] = [gamma, beta].map(|parameter| values(&parameter).to_vec());
+        let affine = Affine::new(mean, &variance, term.epsilon, gamma, beta);
         (x, affine, variance)
     });
     let inputs = terms.each_ref().map(|(x, affine, _)| (values(x), affine));

@@ -315,13 +315,9 @@ fn update_running(layer: &BatchNorm, mean: Vec<f32>, variance: Vec<f32>, device:
 /// Batch norm in evaluation mode, which uses the running statistics.
 fn running_affine(layer: &BatchNorm) -> Affine {
     let read = |tensor: Tensor<1>| values(&plain(tensor)).to_vec();
-    let inverse_std = |variance: f32| (f64::from(variance) + layer.epsilon).sqrt().recip() as f32;
-    Affine {
-        mean: read(layer.running_mean.value()),
-        inverse_std: read(layer.running_var.value()).into_iter().map(inverse_std).collect(),
-        gamma: read(layer.gamma.val()),
-        beta: read(layer.beta.val()),
-    }
+    let [mean, variance] = [&layer.running_mean, &layer.running_var].map(|running| read(running.value()));
+    let [gamma, beta] = [&layer.gamma, &layer.beta].map(|parameter| read(parameter.val()));
+    Affine::new(mean, &variance, layer.epsilon, gamma, beta)
 }
 
 fn plain<const D: usize>(tensor: Tensor<D>) -> Plain {

@@ -37,17 +37,45 @@ impl PoolShape {
         self.window[0] * self.width
     }
 
-    /// Where in its band each value of a window is, for the first window.
-    pub fn offsets(&self) -> Vec<usize> {
+    /// Positions of maxima from their indices.
+    pub fn positions(&self) -> Positions {
         let columns = 0..self.window[1];
         let rows = (0..self.window[0]).map(|row| row * self.width);
-        rows.flat_map(|row| columns.clone().map(move |column| row + column))
-            .collect()
+        let offsets = rows.flat_map(|row| columns.clone().map(move |column| row + column));
+        Positions {
+            offsets: offsets.collect(),
+            columns: self.window[1],
+        }
     }
 
     /// Rows and columns of the result.
     pub fn pooled(&self) -> [usize; 2] {
         [self.height / self.window[0], self.width / self.window[1]]
+    }
+}
+
+/// Where the values of a window are. A table, because a division for each maximum is slow.
+pub struct Positions {
+    /// In the band of the first window, by index.
+    offsets: Vec<usize>,
+    /// Of a window.
+    columns: usize,
+}
+
+impl Positions {
+    /// In its band, of each maximum of one row of the result.
+    #[inline(always)]
+    pub fn of<'a>(&'a self, indices: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let windows = indices.iter().enumerate();
+        windows.map(|(window, &index)| window * self.columns + self.offsets[usize::from(index)])
+    }
+
+    /// Writes the gradients of one row of the result to its band, which is zero elsewhere.
+    #[inline(always)]
+    pub fn scatter(&self, gradient: &[f32], indices: &[u8], band: &mut [f32]) {
+        for (position, &gradient) in self.of(indices).zip(gradient) {
+            band[position] = gradient;
+        }
     }
 }
 
@@ -146,7 +174,7 @@ impl WithSimd for Band<'_> {
 /// The input's gradient from the maxima's indices and gradients.
 pub fn backward(gradient: &[f32], indices: &[u8], shape: &PoolShape) -> Buffer {
     let (plane, pooled) = (shape.height * shape.width, shape.pooled());
-    let offsets = shape.offsets();
+    let positions = shape.positions();
     let mut out = Buffer::take(gradient.len() / (pooled[0] * pooled[1]) * plane);
     let planes = out
         .par_chunks_exact_mut(plane)
@@ -158,9 +186,7 @@ pub fn backward(gradient: &[f32], indices: &[u8], shape: &PoolShape) -> Buffer {
             out.fill(0.0);
             let values = gradient.chunks_exact(pooled[1]).zip(indices.chunks_exact(pooled[1]));
             for (band, (gradient, indices)) in out.chunks_exact_mut(shape.band()).zip(values) {
-                for (at, (&gradient, &index)) in gradient.iter().zip(indices).enumerate() {
-                    band[at * shape.window[1] + offsets[usize::from(index)]] = gradient;
-                }
+                positions.scatter(gradient, indices, band);
             }
         });
     out

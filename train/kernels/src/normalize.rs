@@ -171,6 +171,16 @@ fn input_gradients<const N: usize>(
 }
 
 impl Affine {
+    pub fn new(mean: Vec<f32>, variance: &[f32], epsilon: f64, gamma: Vec<f32>, beta: Vec<f32>) -> Self {
+        let inverse_std = |&variance: &f32| (f64::from(variance) + epsilon).sqrt().recip() as f32;
+        Self {
+            mean,
+            inverse_std: variance.iter().map(inverse_std).collect(),
+            gamma,
+            beta,
+        }
+    }
+
     fn scale(&self, channel: usize) -> f32 {
         self.gamma[channel] * self.inverse_std[channel]
     }

@@ -1,10 +1,10 @@
 //! Convolution as the sum over inputs and taps, for every kernel.
 //!
-//! Part of an image is copied, with its zero padding, into a buffer that fits the L2 cache. Tiles of [`BLOCK`] output
-//! channels by a few vectors of columns are then summed over all inputs and taps in registers: each vector of the image
-//! is loaded once per tap and used for every channel of the block. Unlike a matrix product over unrolled patches, this
-//! writes nothing but the result. Speed is limited by arithmetic: two operations per output value, input channel and
-//! tap.
+//! Part of an image that fits the L2 cache is read in place, or copied if it needs zero padding. Tiles of [`BLOCK`]
+//! output channels by a few vectors of columns are then summed over all inputs and taps in registers: each vector of the
+//! image is loaded once per tap and used for every channel of the block. Unlike a matrix product over unrolled patches,
+//! this writes nothing but the result. Speed is limited by arithmetic: two operations per output value, input channel
+//! and tap.
 
 use super::parts::{self, MAX_STEP, PART_BYTES, PaddedRows, Part};
 use super::tiles::{BLOCK, Tile, correlate, store, sum};

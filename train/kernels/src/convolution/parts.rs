@@ -67,7 +67,6 @@ pub struct Part<'a> {
 }
 
 /// Rows of an image, or of a copy with zero padding.
-#[derive(Clone)]
 pub struct Rows<'a> {
     pub values: &'a [f32],
     pub rows: Range<usize>,

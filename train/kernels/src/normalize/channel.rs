@@ -152,23 +152,21 @@ impl<const N: usize> WithSimd for WriteGradients<'_, N> {
         let count = self.gradient.len();
         let (inputs, rest) = split::<S, N>(self.inputs, count);
         let ([gradient], [gradient_rest]) = split::<S, 1>([self.gradient], count);
-        let empty: [&mut [S::f32s]; N] = array::from_fn(|_| &mut [] as &mut [S::f32s]);
-        let (mut out, mut out_rest) = (empty, array::from_fn::<&mut [f32], N, _>(|_| &mut []));
-        for ((out, out_rest), values) in out.iter_mut().zip(&mut out_rest).zip(self.out) {
+        let mut out = self.out.map(|values| {
             let (vectors, rest) = S::as_mut_simd_f32s(&mut values[..count]);
-            (*out, *out_rest) = (&mut vectors[..gradient.len()], rest);
-        }
+            (&mut vectors[..gradient.len()], rest)
+        });
         for at in 0..gradient.len() {
             let x = vectors(simd, &inputs, at);
             let gradient = self.line.gradient(simd, x, gradient[at]);
-            for ((out, slope), x) in out.iter_mut().zip(self.slopes).zip(x) {
+            for (((out, _), slope), x) in out.iter_mut().zip(self.slopes).zip(x) {
                 out[at] = slope.gradient(simd, x, gradient);
             }
         }
         for (at, &gradient) in gradient_rest.iter().enumerate() {
             let x = vectors(Scalar::new(), &rest, at);
             let gradient = self.line.gradient(Scalar::new(), x, gradient);
-            for ((out, slope), x) in out_rest.iter_mut().zip(self.slopes).zip(x) {
+            for (((_, out), slope), x) in out.iter_mut().zip(self.slopes).zip(x) {
                 out[at] = slope.gradient(Scalar::new(), x, gradient);
             }
         }

@@ -32,7 +32,7 @@ pub fn forward<const N: usize>(
     let size = terms[0].0.len() / plane * rows * columns;
     let (mut maxima, mut indices) = (Buffer::take(size), vec![0; size]);
     let mut inputs: [Buffer; N] = array::from_fn(|_| Buffer::take(size));
-    let offsets = shape.offsets();
+    let positions = shape.positions();
     let arch = Arch::new();
     let planes = maxima
         .par_chunks_exact_mut(rows * columns)
@@ -53,8 +53,8 @@ pub fn forward<const N: usize>(
             let out = row * columns..(row + 1) * columns;
             max_pool::pool_band(&sum, shape, &mut maxima[out.clone()], &mut indices[out.clone()]);
             for (x, input) in xs.iter().zip(&mut inputs) {
-                for (window, (input, &index)) in input[out.clone()].iter_mut().zip(&indices[out.clone()]).enumerate() {
-                    *input = x[window * shape.window[1] + offsets[usize::from(index)]];
+                for (input, position) in input[out.clone()].iter_mut().zip(positions.of(&indices[out.clone()])) {
+                    *input = x[position];
                 }
             }
         }
@@ -66,20 +66,19 @@ pub fn forward<const N: usize>(
     }
 }
 
-/// The gradients of each input of the sum from the maxima's gradient, indices and inputs. The terms hold the batch's own
-/// moments.
+/// The gradients of each input of the sum from the maxima's gradient, indices and inputs (`at_maxima`). The terms hold
+/// the batch's own moments.
 pub fn backward<const N: usize>(
     terms: [Term; N],
     activation: Activation,
-    (inputs, indices, shape): ([&[f32]; N], &[u8], &PoolShape),
+    (at_maxima, indices, shape): ([&[f32]; N], &[u8], &PoolShape),
     gradient: &[f32],
 ) -> [Gradients; N] {
     let channels = terms[0].1.mean.len();
     let (plane, band, [rows, columns]) = (shape.height * shape.width, shape.band(), shape.pooled());
-    let mut inputs = inputs.into_iter();
-    let maxima = terms.map(|(_, affine)| (inputs.next().expect("an input for each term"), affine));
-    let sums = sums_of_gradients(maxima, activation, gradient, rows * columns);
-    let offsets = shape.offsets();
+    let at_maxima: [Term; N] = array::from_fn(|term| (at_maxima[term], terms[term].1));
+    let sums = sums_of_gradients(at_maxima, activation, gradient, rows * columns);
+    let positions = shape.positions();
     let arch = Arch::new();
     input_gradients(terms, &sums, plane, |at, slopes, mut out| {
         let line = Line::new(terms, activation, at % channels);
@@ -89,20 +88,18 @@ pub fn backward<const N: usize>(
         let mut maxima = gradient.zip(indices);
         let mut sparse = vec![0.0; band];
         for begin in (0..plane).step_by(band) {
-            let positions = begin..plane.min(begin + band);
+            let covered = begin..plane.min(begin + band);
             sparse.fill(0.0);
             // Rows that do not fill a window have no maxima.
             if let Some((gradient, indices)) = maxima.next() {
-                for (window, (&gradient, &index)) in gradient.iter().zip(indices).enumerate() {
-                    sparse[window * shape.window[1] + offsets[usize::from(index)]] = gradient;
-                }
+                positions.scatter(gradient, indices, &mut sparse);
             }
             arch.dispatch(WriteGradients {
                 line,
                 slopes,
-                inputs: xs.map(|x| &x[positions.clone()]),
-                gradient: &sparse[..positions.len()],
-                out: out.each_mut().map(|out| &mut out[positions.clone()]),
+                inputs: xs.map(|x| &x[covered.clone()]),
+                gradient: &sparse[..covered.len()],
+                out: out.each_mut().map(|out| &mut out[covered.clone()]),
             });
         }
     })
