@@ -2,10 +2,11 @@
 //! the gradients it registers.
 
 use super::convolution::{self, ConvShape};
+use super::lstm::{self, GATES, LstmShape, States};
 use super::max_pool::{self, PoolShape};
 use super::normalize::pooled;
 use super::normalize::{self, Activation, Affine};
-use super::{Plain, Tracked, primitive, values};
+use super::{Plain, Tracked, from_plain, plain, primitive, values};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
@@ -200,6 +201,69 @@ impl Backward<Flex, 1> for MaxPool {
             let [batch, channels, ..] = gradient.shape().dims::<4>();
             let x = max_pool::backward(values(&gradient), &indices, &shape);
             grads.register::<Flex>(node.id, primitive(x, [batch, channels, shape.height, shape.width]));
+        }
+    }
+}
+
+/// `[steps, batch, gates · hidden]` and `[hidden, gates · hidden]` to `[batch, hidden]`.
+pub fn lstm(inputs: Tracked, weight: Tracked, shape: LstmShape) -> Tracked {
+    let LstmShape { steps, batch, hidden } = shape;
+    let nodes = [inputs.node(), weight.node()];
+    let [inputs, weight] = [inputs, weight].map(|tensor| tensor.into_primitive().to_contiguous());
+    let mut states = States::new(&shape);
+    let out = lstm::forward(values(&inputs), values(&weight), &shape, Some(&mut states));
+    let out = primitive(out, [batch, hidden]);
+    let state = LstmState {
+        weight,
+        gates: primitive(states.gates, [steps * batch, GATES * hidden]),
+        cells: primitive(states.cells, [steps * batch, hidden]),
+        hidden: primitive(states.hidden, [steps * batch, hidden]),
+        shape,
+    };
+    match Lstm.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(state, out),
+        OpsKind::UnTracked(prepared) => prepared.finish(out),
+    }
+}
+
+/// What [`lstm()`] keeps for its backward pass.
+#[derive(Clone, Debug)]
+struct LstmState {
+    weight: Plain,
+    gates: Plain,
+    cells: Plain,
+    hidden: Plain,
+    shape: LstmShape,
+}
+
+#[derive(Debug)]
+struct Lstm;
+
+impl Backward<Flex, 2> for Lstm {
+    type State = LstmState;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let LstmState {
+            weight,
+            gates,
+            cells,
+            hidden,
+            shape,
+        } = ops.state;
+        let states = [values(&gates), values(&cells)];
+        let inputs = primitive(
+            lstm::backward(values(&gradient), values(&weight), &shape, states),
+            gates.shape(),
+        );
+        let [inputs_node, weight_node] = ops.parents;
+        if let Some(node) = weight_node {
+            let [hidden, inputs] = [hidden, inputs.clone()].map(from_plain::<2>);
+            grads.register::<Flex>(node.id, plain(hidden.transpose().matmul(inputs)));
+        }
+        if let Some(node) = inputs_node {
+            let shape = [shape.steps, shape.batch, GATES * shape.hidden];
+            grads.register::<Flex>(node.id, plain(from_plain::<2>(inputs).reshape(shape)));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The encoders' layers. On the CPU in f32 they run our own kernels, everywhere else Burn's modules.
+//! The models' layers. On the CPU in f32 they run our own kernels, everywhere else Burn's modules.
 //!
 //! Burn's CPU backend runs a convolution as a matrix product over unrolled patches. It runs batch norm, the shortcut's
-//! sum and ReLU as separate operations, each through memory. The kernels here do the same arithmetic with the patches
-//! in registers and the chain in one pass. Parameters, state and gradients stay Burn's own, so models, checkpoints and
+//! sum and ReLU as separate operations, each through memory, and a step of an LSTM as a dozen of them. The kernels here do
+//! the same arithmetic with the patches in registers, the chain in one pass and the steps in one operation. Parameters, state and gradients stay Burn's own, so models, checkpoints and
 //! optimizers do not depend on which implementation ran.
 //!
 //! A layer computes in the dtype of its input. In bfloat16 it does what PyTorch's autocast does: weights are kept in
@@ -12,6 +12,7 @@
 mod autodiff;
 mod buffer;
 mod convolution;
+mod lstm;
 mod max_pool;
 mod normalize;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Float, Shape, Tensor, TensorData};
 use convolution::ConvShape;
+use lstm::{GATES, LstmShape};
 use max_pool::PoolShape;
 use normalize::{Activation, Affine};
 
@@ -296,6 +298,27 @@ fn pool(x: Tensor<4>, window: [usize; 2]) -> Tensor<4> {
     } else {
         from_plain(primitive(max_pool::forward(values(&plain(x)), &shape).0, pooled))
     }
+}
+
+/// The last hidden state, `[batch, hidden]`, of an LSTM, or `None` if there is no kernel for the device, dtype or width.
+///
+/// `inputs`, `[steps, batch, 4 · hidden]`, are each step's inputs times their weights, plus biases. `weight`,
+/// `[hidden, 4 · hidden]`, are the recurrent weights. The gates are input, forget, output and cell.
+pub fn lstm(inputs: &Tensor<3>, weight: &Tensor<2>) -> Option<Tensor<2>> {
+    let ([steps, batch, _], [hidden, _]) = (inputs.dims(), weight.dims());
+    let shape = LstmShape { steps, batch, hidden };
+    assert_eq!(inputs.dims()[2], GATES * hidden);
+    let device = inputs.device();
+    if !on_cpu(&device) || inputs.dtype() != DType::F32 || !shape.has_kernel() {
+        return None;
+    }
+    let (inputs, weight) = (inputs.clone(), weight.clone());
+    Some(if device.is_autodiff() {
+        from_tracked(autodiff::lstm(tracked(inputs), tracked(weight), shape))
+    } else {
+        let out = lstm::forward(values(&plain(inputs)), values(&plain(weight)), &shape, None);
+        from_plain(primitive(out, [batch, hidden]))
+    })
 }
 
 fn on_cpu(device: &Device) -> bool {

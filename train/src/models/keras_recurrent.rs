@@ -6,7 +6,7 @@
 
 use super::keras;
 use super::onnx::{GateActivation, Graph, RecurrentKind, RecurrentLayer, Value};
-use super::recurrence::{concatenate, project_inputs};
+use super::recurrence::{concatenate, project_inputs, split_steps};
 use burn::module::{Initializer, Module};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::tanh;
@@ -62,7 +62,7 @@ impl KerasGru {
         let size = new_weight.dims()[0];
         let mut hidden = Tensor::zeros([batch, size], &device);
         let mut states = Vec::with_capacity(steps.dims()[2]);
-        for from_input in project_inputs(input_layer, steps) {
+        for from_input in split_steps(project_inputs(input_layer, steps)) {
             let gates = from_input.clone().narrow(1, 0, 2 * size) + hidden.clone().matmul(gates_weight.clone());
             let gates = hard_sigmoid(gates);
             let (update, reset) = (gates.clone().narrow(1, 0, size), gates.narrow(1, size, size));
@@ -131,7 +131,7 @@ impl KerasLstm {
         let size = weight.dims()[0];
         let mut hidden = Tensor::zeros([batch, size], &device);
         let mut cell = hidden.clone();
-        for from_input in project_inputs(concatenate(gates.map(|gate| &gate.input)), steps) {
+        for from_input in split_steps(project_inputs(concatenate(gates.map(|gate| &gate.input)), steps)) {
             let sums = from_input + hidden.matmul(weight.clone());
             let gates = hard_sigmoid(sums.clone().narrow(1, 0, 3 * size));
             let [input, forget, output] = [0, 1, 2].map(|at| gates.clone().narrow(1, at * size, size));

@@ -2,7 +2,8 @@
 //!
 //! Burn's modules multiply each gate's weights with input and state separately: eight small matrix products per step of
 //! an LSTM, and twice as many in the backward pass. Here the weights of all gates are concatenated, and the inputs of
-//! all steps are multiplied at once, so a step is one product with the state. Parameters, their names and gradients stay
+//! all steps are multiplied at once, so a step is one product with the state. On the CPU, a kernel runs the steps of an
+//! LSTM. Parameters, their names and gradients stay
 //! those of Burn's modules. Results are those of PyTorch's `LSTM`, `GRU` and `RNN`.
 
 use super::onnx::{GateActivation, Graph, RecurrentKind, RecurrentLayer, Value};
@@ -86,7 +87,7 @@ impl Recurrence for Rnn {
         let (weight, bias) = concatenate([&self.hidden_transform]);
         let (batch, device) = (steps.dims()[0], steps.device());
         let mut hidden = Tensor::zeros([batch, bias.dims()[1]], &device);
-        for from_input in project_inputs(input_layer, steps) {
+        for from_input in split_steps(project_inputs(input_layer, steps)) {
             hidden = tanh(from_input + hidden.matmul(weight.clone()) + bias.clone());
         }
         hidden
@@ -118,18 +119,17 @@ pub(super) fn concatenate<const N: usize>(layers: [&Linear; N]) -> (Tensor<2>, T
     (Tensor::cat(weights, 1), Tensor::<1>::cat(biases, 0).unsqueeze())
 }
 
-/// `input · weight + bias` for each step: `steps`, `[batch, inputs, steps]`, gives one `[batch, outputs]` per step, all
-/// from one matrix product.
-pub(super) fn project_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> Vec<Tensor<2>> {
+/// `input · weight + bias` for each step from one matrix product: `[batch, inputs, steps]` to `[steps, batch, outputs]`.
+pub(super) fn project_inputs((weight, bias): (Tensor<2>, Tensor<2>), steps: Tensor<3>) -> Tensor<3> {
     let ([batch, inputs, count], [_, outputs]) = (steps.dims(), weight.dims());
     // Steps first, so each step is contiguous in memory.
     let rows = steps.permute([2, 0, 1]).reshape([count * batch, inputs]);
-    split_steps((rows.matmul(weight) + bias).reshape([count, batch, outputs])).collect()
+    (rows.matmul(weight) + bias).reshape([count, batch, outputs])
 }
 
 /// Splits `[steps, batch, values]` into its steps. In the backward pass, each part's gradient is added to a tensor of
 /// zeros as large as the tensor that was split. Splitting into groups of steps first keeps these tensors small.
-fn split_steps(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
+pub(super) fn split_steps(sequence: Tensor<3>) -> impl Iterator<Item = Tensor<2>> {
     let run = sequence.dims()[0].isqrt().max(1);
     let runs = sequence.split(run, 0).into_iter();
     runs.flat_map(|run| run.split(1, 0)).map(|step| step.squeeze_dim(0))
@@ -144,7 +144,7 @@ pub fn gru_states(gru: &Gru, steps: Tensor<3>) -> Vec<Tensor<2>> {
     let (weight, bias) = concatenate(gates.map(|gate| &gate.hidden_transform));
     let mut hidden = Tensor::zeros([batch, size], &device);
     let mut states = Vec::with_capacity(steps.dims()[2]);
-    for from_input in project_inputs(input_layer, steps) {
+    for from_input in split_steps(project_inputs(input_layer, steps)) {
         let from_state = hidden.clone().matmul(weight.clone()) + bias.clone();
         let gates = sigmoid(from_input.clone().narrow(1, 0, 2 * size) + from_state.clone().narrow(1, 0, 2 * size));
         let (reset, update) = (gates.clone().narrow(1, 0, size), gates.narrow(1, size, size));
@@ -182,9 +182,13 @@ fn last_hidden(lstm: &Lstm, steps: Tensor<3>) -> Tensor<2> {
     let (weight, bias) = concatenate(gates.map(|gate: &GateController| &gate.hidden_transform));
 
     let ([batch, ..], hidden_size, device) = (steps.dims(), lstm.d_hidden, steps.device());
+    let inputs = project_inputs((input_weight, input_bias + bias), steps);
+    if let Some(hidden) = kernels::lstm(&inputs, &weight) {
+        return hidden;
+    }
     let mut hidden = Tensor::zeros([batch, hidden_size], &device);
     let mut cell = hidden.clone();
-    for from_input in project_inputs((input_weight, input_bias + bias), steps) {
+    for from_input in split_steps(inputs) {
         let sums = from_input + hidden.matmul(weight.clone());
         let gates = sigmoid(sums.clone().narrow(1, 0, 3 * hidden_size));
         let [input, forget, output] = [0, 1, 2].map(|at| gates.clone().narrow(1, at * hidden_size, hidden_size));
@@ -243,10 +247,13 @@ mod tests {
 
     #[test]
     fn lstm_states_and_gradients_match_burn() {
-        let lstm = Lstm::init(5, 7, &Device::flex().autodiff());
-        let plain = |steps: Tensor<3>| lstm.forward(steps.swap_dims(1, 2), None).1.hidden;
-        // Four gates of two weights and two biases.
-        compare(&lstm, 16, |steps| lstm.last_hidden(steps), plain);
+        // The kernel needs a multiple of 32.
+        for hidden in [7, 32] {
+            let lstm = Lstm::init(5, hidden, &Device::flex().autodiff());
+            let plain = |steps: Tensor<3>| lstm.forward(steps.swap_dims(1, 2), None).1.hidden;
+            // Four gates of two weights and two biases.
+            compare(&lstm, 16, |steps| lstm.last_hidden(steps), plain);
+        }
     }
 
     #[test]
