@@ -10,8 +10,9 @@ use tests::harness::{Program, json_line, test_device};
 /// Largest difference of a loss after two epochs, relative to the CPU's.
 const LOSS_TOLERANCE: f64 = 0.02;
 /// Length of the difference between what two trainings added to the weights, relative to the CPU's. The phase vocoder and
-/// decibels of quiet bands enlarge rounding errors to 0.02. A wrong gradient gives 1 or more.
-const UPDATE_TOLERANCE: f64 = 0.05;
+/// decibels of quiet bands enlarge the rounding errors of the CPU's convolutions to 0.065. A wrong gradient gives 1 or
+/// more.
+const UPDATE_TOLERANCE: f64 = 0.15;
 
 /// `train fit` from [`initial_weights`]. Dropout is 0, because each device draws other random numbers. SGD, unlike Adam,
 /// does not enlarge rounding errors of gradients that should be 0.

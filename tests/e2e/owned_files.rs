@@ -149,6 +149,10 @@ fn train_writes_no_output_into_a_data_set_or_a_run() {
     ];
     let read: Vec<(&str, &Path)> = read.iter().map(|(name, path)| (*name, &**path)).collect();
     let data = data.path();
+    for directory in ["new", "splits/new", "."] {
+        let refused = fit(&data, "mfcc-dense", &data.join(directory), &[]).assert().code(1);
+        assert!(stderr_text(&refused).contains("is in the data set "));
+    }
     let owned = [(&*data, "data set"), (&run, "run"), (&set, "set of runs")];
     check(Program::Train, &outputs, &read, &owned);
 }

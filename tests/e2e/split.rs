@@ -219,7 +219,7 @@ fn existing_split_is_never_overwritten() {
         .split("--strategy random --seed 9 --name mine")
         .code(1)
         .stderr(contains("--name"));
-    dataset.split("--name ../mine").code(1).stderr(contains("../mine"));
+    dataset.split("--name ../mine").code(2).stderr(contains("../mine"));
     assert_eq!(before.differences(&Tree::read(&dataset.path()).unwrap()), [""; 0]);
 }
 

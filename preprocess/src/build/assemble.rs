@@ -57,8 +57,9 @@ pub fn assemble(
         return Ok(complete(index.as_ref().clone())?);
     }
     let journal = match &found {
-        Found::Smaller(index) => Journal::grow(root, plan, index)?,
-        _ => Journal::open(root, plan)?,
+        // The source may be as it was again after an interrupted growth.
+        Found::Smaller(index) | Found::Complete(index) => Journal::grow(root, plan, index)?,
+        Found::Nothing => Journal::open(root, plan)?,
     };
     // Checked again with the lock held: another process may have just finished.
     let base = match find(root, plan, origin.task)? {

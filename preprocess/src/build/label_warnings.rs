@@ -24,6 +24,9 @@ pub fn all(listing: &Listing, requested: &[String], index: &DatasetIndex) -> Vec
 pub fn of_labels(listing: &Listing, task: Task) -> Vec<String> {
     let (tracks, (noun, plural)) = (count(listing), nouns(task));
     let mut found = near_identical(plural, tracks.keys().copied());
+    if task == Task::SingleLabel {
+        found.extend(only_class(&tracks));
+    }
     found.extend(missing_values(noun, &tracks));
     found
 }
@@ -73,6 +76,14 @@ fn near_identical<'a>(plural: &str, labels: impl Iterator<Item = &'a str>) -> Ve
             )
         })
         .collect()
+}
+
+/// The class of all tracks.
+fn only_class(tracks: &BTreeMap<&str, usize>) -> Option<String> {
+    let (class, _) = tracks.first_key_value().filter(|_| tracks.len() == 1)?;
+    Some(format!(
+        "all tracks are of the class `{class}`; a classifier needs two or more classes"
+    ))
 }
 
 /// Labels that mean a missing value.
@@ -134,6 +145,14 @@ mod tests {
             alike(&["Caf\u{e9}", "Cafe", "Rock", "Rocks", "Hip-Hop", "Hip Hop"]),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn single_class_is_named() {
+        let mut tracks = BTreeMap::from([("Dub", 7)]);
+        assert!(only_class(&tracks).is_some_and(|warning| warning.contains("of the class `Dub`")));
+        tracks.insert("Rock", 1);
+        assert_eq!(only_class(&tracks), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::features::FeatureArgs;
 use super::jobs::jobs;
+use super::split::name;
 use crate::extend::ExtendConfig;
 use clap::{Args, ValueEnum};
 use shared::dsp::features::FeatureConfig;
@@ -26,7 +27,7 @@ pub struct ExtendArgs {
     #[arg(long, value_name = "NAME", value_enum)]
     pub feature: FeatureName,
     /// Name of the result [default: mel-MELS-FFT-HOP]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
     /// Threads [default: one per core]
     #[arg(long, value_name = "N")]

@@ -2,7 +2,7 @@
 
 use crate::split::{ExportConfig, FoldsConfig, FromFileConfig, GroupBy, Method, Ratios, SplitConfig, Strategy};
 use clap::{Args, ValueEnum};
-use shared::dataset::split::Set;
+use shared::dataset::split::{Set, check_name};
 use shared::runtime::outcome::UsageError;
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ pub struct SplitArgs {
     /// Data set to split
     pub dataset: PathBuf,
     /// Name of the split [default: strategy and seed]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
     /// Strategy [default: stratified]
     #[arg(long, value_name = "NAME", value_enum)]
@@ -60,6 +60,12 @@ pub struct SplitArgs {
     /// Remove all splits except the current one or its folds
     #[arg(long, conflicts_with_all = ["name", "strategy", "group_by", "ratios", "folds", "seed", "export", "from"])]
     pub prune: bool,
+}
+
+/// Parses the name of a split or of a feature set.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let checked = check_name(text).map_err(|error| error.to_string());
+    checked.map(|()| text.to_owned())
 }
 
 /// Parses a number of folds: at least one each for train, val and test.

@@ -10,6 +10,7 @@ use shared::runtime::atomic_file::write_bytes;
 use shared::runtime::file_error::FileError;
 use shared::runtime::outcome::Outcome;
 use shared::runtime::output_file::check_place;
+use shared::runtime::text::shown;
 use std::fs;
 use std::path::Path;
 
@@ -48,7 +49,7 @@ pub(super) fn audio_file(args: &InspectArgs) -> anyhow::Result<Outcome> {
     let file = AudioFile::read(&args.dataset, &features, &validate)?;
     let drawn = match (&file.decoded, png) {
         (Ok(decoded), Some(_)) => Some(decoded.png()),
-        (Err(rejection), Some(_)) => return Err(anyhow!("{} cannot be drawn: {rejection}", file.path.display())),
+        (Err(rejection), Some(_)) => return Err(anyhow!("{} cannot be drawn: {rejection}", shown(&file.path))),
         (_, None) => None,
     };
     let decoded = file.decoded.as_ref().ok();

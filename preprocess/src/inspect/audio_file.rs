@@ -10,7 +10,7 @@ use shared::dataset::shard::MelView;
 use shared::dataset::statistics::waveform_rms_dbfs;
 use shared::dsp::features::FeatureConfig;
 use shared::runtime::file_error::FileError;
-use shared::runtime::text::{clock, counted, size};
+use shared::runtime::text::{clock, counted, shown, size};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ impl DecodedFile {
 
 impl fmt::Display for AudioFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "file      {}, {}", self.path.display(), size(self.bytes))?;
+        writeln!(f, "file      {}, {}", shown(&self.path), size(self.bytes))?;
         if let Ok(decoded) = &self.decoded {
             let waveform = &decoded.waveform;
             writeln!(

@@ -95,7 +95,7 @@ impl Source {
         };
         ensure!(
             audio.is_dir(),
-            "{} is not a directory; give {expected}",
+            "--audio {} is not a directory; give {expected}",
             audio.display()
         );
         match self {
@@ -116,7 +116,7 @@ mod tests {
     fn missing_audio_directory_is_refused() {
         for source in [Source::Gtzan, Source::Folder] {
             let error = source.list(Path::new("absent")).unwrap_err().to_string();
-            assert!(error.starts_with("absent is not a directory; give"), "{error}");
+            assert!(error.starts_with("--audio absent is not a directory; give"), "{error}");
         }
     }
 }

@@ -92,6 +92,14 @@ pub fn read_table(table: impl io::Read, path: &Path) -> anyhow::Result<Listing> 
     let mut row = StringRecord::new();
     while reader.read_record(&mut row).with_context(csv)? {
         let line = row.position().map_or(0, csv::Position::line);
+        // The cell would contain all rows up to the next quote.
+        if let Some(column) = row.iter().position(|cell| cell.contains(['\n', '\r'])) {
+            bail!(
+                "{}, line {line}: a cell in column {} continues in the next line; close its quote, or remove the line break",
+                path.display(),
+                column + 1
+            );
+        }
         let track =
             track(&row, &places).and_then(|track| match lines.insert(track.track_id, (line, track.path.clone())) {
                 None => Ok(track),
@@ -271,6 +279,10 @@ mod tests {
             ("a.wav,Dub|Rock,\n", "`Dub|Rock` contains `|`"),
             ("./,Dub,\n", "line 2: the path is empty"),
             ("a.wav,Dub\n", "cannot be read as CSV"),
+            (
+                "b.wav,Dub,\na.wav,Dub,\"test\nc.wav,Rock,\n",
+                "table.csv, line 3: a cell in column 3 continues in the next line; close its quote",
+            ),
         ] {
             let error = format!("{:#}", read(&format!("{header}{rows}")).unwrap_err());
             assert!(error.contains(expected), "{error} should contain {expected}");

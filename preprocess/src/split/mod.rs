@@ -34,6 +34,7 @@ pub use export::{ExportConfig, ExportReport, export};
 pub use from_file::{FromFileConfig, FromFileReport, make_from_file};
 pub use gained::GainedTracks;
 pub use groups::GroupBy;
+pub(crate) use lock::lock_for_reading;
 pub use missing::missing;
 pub use prune::prune;
 pub use ratios::Ratios;

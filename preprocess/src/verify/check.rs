@@ -3,6 +3,7 @@
 use super::report::{Problem, VerifyProgress, VerifyReport, without_path};
 use super::{shards, splits, tables};
 use crate::build::feature_sets::feature_sets;
+use crate::split::lock_for_reading;
 use rayon::prelude::*;
 use shared::dataset::integrity::rows_by_shard;
 use shared::dataset::shard::ShardKind;
@@ -12,10 +13,10 @@ use std::path::Path;
 /// Checks the whole data set and its feature sets on the current thread pool. Fails only if the index cannot be read,
 /// because there is nothing else to compare with.
 pub fn verify(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport, DatasetError> {
-    let mut report = verify_one(root, progress)?;
+    let mut report = verify_one(root, root, progress)?;
     for set in feature_sets(root)? {
         let inside = set.strip_prefix(root).unwrap_or(&set).to_string_lossy().into_owned();
-        match verify_one(&set, progress) {
+        match verify_one(&set, root, progress) {
             Ok(found) => {
                 report.files += found.files;
                 report.bytes += found.bytes;
@@ -34,7 +35,8 @@ pub fn verify(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport
     Ok(report)
 }
 
-fn verify_one(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport, DatasetError> {
+/// Checks the data set in `root`, which is `whole` or one of its feature sets.
+fn verify_one(root: &Path, whole: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport, DatasetError> {
     let index = Dataset::read_index(root)?;
     let mut problems = Vec::new();
     for file in index.files.keys() {
@@ -72,7 +74,10 @@ fn verify_one(root: &Path, progress: &dyn VerifyProgress) -> Result<VerifyReport
         progress.end();
         problems.extend(found.into_iter().flatten());
     }
+    // Splits of feature sets are written with the lock of the whole data set.
+    let lock = lock_for_reading(whole);
     let (split_problems, split_files) = splits::problems(root, &index, tracks.as_deref(), summaries.as_deref());
+    drop(lock);
     problems.extend(split_problems);
     Ok(VerifyReport {
         problems,

@@ -23,7 +23,7 @@ pub(super) fn problems(
         Ok(names) => names,
         Err(error) => return (vec![Problem::new(SPLITS_DIRECTORY, error.to_string())], 0),
     };
-    let mut found = Vec::new();
+    let mut found = without_description(root, &names);
     let mut folds: BTreeMap<String, Vec<Split>> = BTreeMap::new();
     for name in &names {
         match read(root, index, name) {
@@ -58,6 +58,27 @@ pub(super) fn problems(
     }
     const FILES_PER_SPLIT: usize = 5;
     (found, names.len() * FILES_PER_SPLIT)
+}
+
+/// Directories that are no splits, because their `split.json` is missing. `names` are the splits.
+fn without_description(root: &Path, names: &[String]) -> Vec<Problem> {
+    let entries = fs::read_dir(root.join(SPLITS_DIRECTORY))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut directories: Vec<String> = entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| split::check_name(name).is_ok() && !names.contains(name))
+        .collect();
+    directories.sort_unstable();
+    let problem = |name| {
+        Problem::new(
+            format!("{SPLITS_DIRECTORY}/{name}/{SPLIT_FILE}"),
+            "it is missing; delete its directory, and make the split again",
+        )
+    };
+    directories.into_iter().map(problem).collect()
 }
 
 fn read(root: &Path, index: &DatasetIndex, name: &str) -> Result<Split, Problem> {

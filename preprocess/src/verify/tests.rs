@@ -148,6 +148,37 @@ fn incomplete_folds_and_untested_tracks_are_reported() {
 }
 
 #[test]
+fn split_without_its_description_is_reported() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    split(&root);
+    fs::create_dir(root.join("splits/second")).unwrap();
+    let problems = found(&root);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].0, "splits/second/split.json");
+}
+
+#[test]
+fn splits_are_read_when_no_other_process_writes_them() {
+    let collection = three_tracks();
+    collection.build("out").unwrap();
+    let root = collection.out("out");
+    split(&root);
+    let (place, aside) = (root.join("splits/first"), root.join("splits/.first"));
+    let lock = fs::File::open(root.join("splits/.lock")).unwrap();
+    lock.lock().unwrap();
+    fs::rename(&place, &aside).unwrap();
+    std::thread::scope(|scope| {
+        let verifying = scope.spawn(|| found(&root));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        fs::rename(&aside, &place).unwrap();
+        lock.unlock().unwrap();
+        assert_eq!(verifying.join().unwrap(), []);
+    });
+}
+
+#[test]
 fn missing_files_and_a_dangling_current_split_are_named() {
     let collection = three_tracks();
     collection.build("out").unwrap();

@@ -150,16 +150,30 @@ impl Dataset {
     /// # Errors
     /// If they are not the same classes.
     pub fn reorder_classes(&mut self, classes: &[String]) -> Result<(), ClassDifference> {
-        let places = places(classes);
-        if let Some(missing) = classes.iter().find(|class| !self.class_places.contains_key(*class)) {
-            return Err(ClassDifference::Missing(missing.clone()));
+        self.check_classes(classes)?;
+        match self.classes.iter().find(|class| !classes.contains(class)) {
+            Some(additional) => Err(ClassDifference::Additional(additional.clone())),
+            None => self.select_classes(classes),
         }
-        if let Some(additional) = self.classes.iter().find(|class| !places.contains_key(*class)) {
-            return Err(ClassDifference::Additional(additional.clone()));
-        }
+    }
+
+    /// Keeps only these classes, in this order: those of a run that began before the data set gained others. Tracks of
+    /// other classes then have none.
+    ///
+    /// # Errors
+    /// If the data set lacks one of them.
+    pub fn select_classes(&mut self, classes: &[String]) -> Result<(), ClassDifference> {
+        self.check_classes(classes)?;
         self.classes = classes.to_vec();
-        self.class_places = places;
+        self.class_places = places(classes);
         Ok(())
+    }
+
+    fn check_classes(&self, classes: &[String]) -> Result<(), ClassDifference> {
+        match classes.iter().find(|class| !self.class_places.contains_key(*class)) {
+            Some(missing) => Err(ClassDifference::Missing(missing.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Single-label or multi-label.

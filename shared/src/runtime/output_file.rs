@@ -69,18 +69,35 @@ pub fn check_directory(flag: &str, path: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// The data set that has this directory, or that is this directory. The directory need not exist.
+#[must_use]
+pub fn data_set_around(directory: &Path) -> Option<PathBuf> {
+    let around = owners(directory).into_iter();
+    around
+        .filter(|(kind, _)| *kind == OWNED[0].0)
+        .map(|(_, root)| root)
+        .next()
+}
+
 /// The data set or run that has this directory, or that is this directory.
 fn owner(directory: &Path) -> Option<(&'static str, PathBuf)> {
+    owners(directory).into_iter().next()
+}
+
+/// All data sets and runs around a directory, the innermost first.
+fn owners(directory: &Path) -> Vec<(&'static str, PathBuf)> {
     let existing = directory
         .ancestors()
         .find_map(|part| match part.as_os_str().is_empty() {
             true => fs::canonicalize(".").ok(),
             false => fs::canonicalize(part).ok(),
-        })?;
+        });
     let mark = |root: &Path| OWNED.iter().find(|(_, file, text)| has_text(&root.join(file), text));
-    existing
+    let existing = existing.unwrap_or_default();
+    let around = existing
         .ancestors()
-        .find_map(|root| Some((mark(root)?.0, root.to_owned())))
+        .filter_map(|root| Some((mark(root)?.0, root.to_owned())));
+    around.collect()
 }
 
 fn has_text(file: &Path, text: &str) -> bool {

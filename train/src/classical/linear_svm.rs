@@ -69,8 +69,8 @@ impl LinearSvm {
         let converged = planes.iter().all(|plane| plane.converged);
         if !converged {
             warn!(
-                "the linear SVM did not converge in {} passes; scale the features to mean 0 and standard deviation 1",
-                config.max_iterations
+                "the linear SVM with C = {} did not converge in {} passes; give a smaller --c",
+                config.c, config.max_iterations
             );
         }
         Ok(Self {

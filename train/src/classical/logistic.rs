@@ -65,8 +65,8 @@ impl Logistic {
         );
         if !converged {
             warn!(
-                "the logistic regression did not converge in {} iterations; give a smaller --c",
-                config.max_iterations
+                "the logistic regression with C = {} did not converge in {} iterations; give a smaller --c",
+                config.c, config.max_iterations
             );
         }
         Ok(Self {

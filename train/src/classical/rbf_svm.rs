@@ -140,8 +140,8 @@ impl RbfSvm {
         let solved: Vec<_> = pairs.into_par_iter().map(fit).collect();
         if solved.iter().any(|(.., solution)| !solution.converged) {
             warn!(
-                "the RBF SVM did not converge in {} steps; give a smaller --c",
-                config.max_iterations
+                "the RBF SVM with C = {} did not converge in {} steps; give a smaller --c",
+                config.c, config.max_iterations
             );
         }
         let mut is_support = vec![false; labels.len()];

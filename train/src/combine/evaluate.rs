@@ -3,15 +3,15 @@
 use super::network::{NetworkOnData, NetworkSource};
 use super::run_model::{Parts, RunModel};
 use crate::classical::VectorClassifier;
-use crate::data::run_data::RunData;
+use crate::data::run_data::{RunData, index_of_run};
 use crate::evaluation::embeddings::{EmbeddingTable, joined};
 use crate::evaluation::evaluate::Evaluation;
 use crate::loader::EvalClips;
 use crate::run::predictions::{Prediction, Predictions, logits};
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
+use shared::dataset::Task;
 use shared::dataset::split::{Set, Split};
-use shared::dataset::{Dataset, Task};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -131,7 +131,7 @@ fn open_network(
     }
     config.eval_clips = options.eval_clips.unwrap_or(config.eval_clips);
     // Before the split, whose error would not name the run.
-    if !Dataset::read_index(&config.data)?.covers(&config.data_checksum) {
+    if !index_of_run(split_root, &config.data)?.covers(&config.data_checksum) {
         return Err(another_data_set(&config.data, split_root));
     }
     let data = RunData::open_in_run(&config, split_root)?;

@@ -4,7 +4,7 @@ use super::{UsageError, imported};
 use crate::cli::EmbedArgs;
 use crate::combine::load_network;
 use crate::data::feature_check::check_features;
-use crate::data::run_data::RunData;
+use crate::data::run_data::{RunData, index_of_run};
 use crate::models::{Model, ModelKind, transfer_weights};
 use crate::process::console::Console;
 use crate::run::directory::{BEST_FILE, RunDirectory};
@@ -13,7 +13,6 @@ use crate::settings::{RunConfig, Settings};
 use crate::training::start::blueprint;
 use anyhow::bail;
 use burn::tensor::Device;
-use shared::dataset::Dataset;
 use std::path::{Path, PathBuf};
 
 /// A network to embed with.
@@ -83,7 +82,7 @@ fn run(args: &EmbedArgs, root: &Path) -> anyhow::Result<Source> {
     }
     let mut settings_of_run = saved.to_settings();
     let moved = args.data.as_ref().unwrap_or(&saved.data);
-    let is_same_data = Dataset::read_index(moved)?.covers(&saved.data_checksum);
+    let is_same_data = index_of_run(root, moved)?.covers(&saved.data_checksum);
     if saved.imported_from.is_some() {
         // Reports warn that the weights may have been trained on the same tracks.
         settings_of_run.init_from = Some(root.to_owned());

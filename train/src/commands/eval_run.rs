@@ -7,7 +7,7 @@ use crate::compare::Entry;
 use crate::data::integrity::verify;
 use crate::data::run_data::training_kinds;
 use crate::evaluation::evaluate::Evaluation;
-use crate::metrics::{SetMetrics, SetReport, Tally};
+use crate::metrics::{DEFAULT_THRESHOLD, SetMetrics, SetReport, Tally};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::report::reported_metric::ReportedMetric;
@@ -23,6 +23,7 @@ use serde_json::json;
 use shared::dataset::Task;
 use shared::dataset::split::Set;
 use std::path::{Path, PathBuf};
+use tracing::warn;
 
 /// The evaluation of a run on one set.
 pub(super) struct RunEvaluation {
@@ -136,6 +137,11 @@ pub(super) fn evaluate_into(
         .filter(|_| options.tune_thresholds)
         .map(tuned_thresholds)
         .transpose()?;
+    if thresholds.is_none() && has_tuned_thresholds(&metrics, options.set) {
+        warn!(
+            "tags have the threshold {DEFAULT_THRESHOLD} again, also in `train predict`; with --tune-thresholds they are tuned"
+        );
+    }
     let evaluation = match validation {
         Some(validation) if options.set == Set::Val => validation,
         Some(validation) if options.calibrate => {
@@ -155,6 +161,19 @@ pub(super) fn evaluate_into(
         options,
         device,
     )
+}
+
+/// Whether the last evaluation on a set had tuned thresholds.
+fn has_tuned_thresholds(metrics: &RunMetrics, set: Set) -> bool {
+    let report = match set {
+        Set::Train => None,
+        Set::Val => metrics.val.as_ref(),
+        Set::Test => metrics.test.as_ref(),
+    };
+    match report.map(|report| &report.tracks) {
+        Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().any(|tag| tag.threshold != DEFAULT_THRESHOLD),
+        _ => false,
+    }
 }
 
 /// The metrics of the run so far. An imported or combined run has none before its first evaluation.

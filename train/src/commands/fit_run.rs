@@ -5,7 +5,7 @@ use crate::cli::FitArgs;
 use crate::data::error::RunDataError;
 use crate::data::integrity::{verify, verify_copies};
 use crate::data::preparation::prepare;
-use crate::data::run_data::{RunData, current_split, training_kinds};
+use crate::data::run_data::{RunData, current_split, index_of_run, training_kinds};
 use crate::process::console::Console;
 use crate::process::mapping_fault::FaultWatch;
 use crate::process::memory::{self, shuffle_window};
@@ -79,6 +79,10 @@ pub(super) fn plan(
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));
     watch.advise("run the same command again");
+    if let Some(saved) = saved {
+        index_of_run(run, &config.data)?;
+        config.classes.clone_from(&saved.classes);
+    }
     let mut data = open_data(&config, keeper.as_deref(), current)?;
     if saved.is_none() && !window_is_set {
         let shards = data.dataset.index().shards.len();
@@ -132,15 +136,6 @@ fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow
 
 /// Refuses settings that would change the weights of the run.
 fn check_continues(config: &RunConfig, saved: &RunConfig, run: &Path) -> anyhow::Result<()> {
-    if config.data_checksum == saved.data_checksum && config.classes != saved.classes {
-        bail!(
-            "{} now has {} classes, and the run in {} was started with {}; start a new run",
-            config.data.display(),
-            config.classes.len(),
-            run.display(),
-            saved.classes.len()
-        );
-    }
     if let Some(name) = config.difference(saved) {
         bail!(
             "the run in {} was started with another {name}; leave it out, or start a new run",

@@ -8,12 +8,23 @@ use crate::frontend::{Background, FrontEndPlace, HostFrontEnd, HostSetup, Vector
 use crate::loader::{Balance, ClipGrid, Excerpt, TrainClips};
 use crate::run::split_copy;
 use crate::settings::RunConfig;
+use anyhow::Context;
 use shared::dataset::shard::ShardKind;
 use shared::dataset::split::{self, Set, Split, SplitError};
-use shared::dataset::{Dataset, Task};
+use shared::dataset::{Dataset, DatasetIndex, Task};
 use shared::dsp::features::FeatureConfig;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// The index of the data set of the run in `run`.
+pub fn index_of_run(run: &Path, data: &Path) -> anyhow::Result<DatasetIndex> {
+    Dataset::read_index(data).with_context(|| {
+        format!(
+            "could not open the data set of {}; if it was moved, give its path with --data",
+            run.display()
+        )
+    })
+}
 
 #[derive(Debug)]
 pub struct RunData {
@@ -42,8 +53,18 @@ impl RunData {
 
     /// Opens the data set of `config` with the copy of the split in the directory `run`.
     pub fn open_in_run(config: &RunConfig, run: &Path) -> Result<Self, RunDataError> {
-        let dataset = Dataset::open(&config.data)?;
+        let mut dataset = Dataset::open(&config.data)?;
         let split = split_copy::read(run, dataset.index())?;
+        if !config.classes.is_empty() && config.imported_from.is_none() {
+            let position = |id: &u64| dataset.position(*id);
+            let mut positions = split.tracks.values().flatten().filter_map(position);
+            let of_run = |label: &String| config.classes.contains(label);
+            // The data set may have gained classes since the run began. If a class is missing, it is another data set,
+            // which commands refuse.
+            if positions.all(|position| dataset.tracks()[position].labels.iter().all(of_run)) {
+                let _ = dataset.select_classes(&config.classes);
+            }
+        }
         Self::with_split(config, dataset, split)
     }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use shared::runtime::atomic_file::{self, TEMPORARY_SUFFIX, WriteError};
 use shared::runtime::file_error::FileError;
 use shared::runtime::lock;
+use shared::runtime::output_file::data_set_around;
 use shared::runtime::text::last_part;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -34,6 +35,9 @@ pub enum RunError {
     #[error("{} combines other runs and has no network of its own; give one of the runs in {}", path.display(),
             path.join(MEMBERS_DIRECTORY).display())]
     Combined { path: PathBuf },
+    /// A new directory inside a data set.
+    #[error("{} is in the data set {}; give another directory", path.display(), dataset.display())]
+    InDataSet { path: PathBuf, dataset: PathBuf },
     #[error("another `train` is working on {}; wait for it to end, or give another directory", path.display())]
     Busy { path: PathBuf },
     #[error(transparent)]
@@ -64,6 +68,7 @@ const LOCK_FILE: &str = ".lock";
 impl RunDirectory {
     /// Creates the directory of a new run or a set of runs, or takes one without a run, and locks it for writing.
     pub fn begin(root: &Path) -> Result<Self, RunError> {
+        refuse_data_set(root)?;
         let directory = Self::lock(root)?;
         if directory.path(CONFIG_FILE).exists() {
             return Err(RunError::Begun { path: root.to_owned() });
@@ -198,6 +203,17 @@ impl RunDirectory {
 /// The name of a directory. The path is resolved first, because `.` and `..` do not contain the name.
 pub fn directory_name(root: &Path) -> String {
     last_part(&root.canonicalize().unwrap_or_else(|_| root.to_owned()))
+}
+
+/// Refuses to begin a run or a sweep inside a data set.
+pub fn refuse_data_set(root: &Path) -> Result<(), RunError> {
+    match data_set_around(root) {
+        Some(dataset) => Err(RunError::InDataSet {
+            path: root.to_owned(),
+            dataset,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Creates a directory if it does not exist, and locks it for this process until the returned file is dropped.

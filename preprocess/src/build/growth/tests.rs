@@ -1,7 +1,7 @@
 //! Builds that add tracks to a finished data set.
 
 use crate::build::journal::JOURNAL_DIRECTORY;
-use crate::build::pipeline;
+use crate::build::pipeline::{self, BuildConfig};
 use crate::build::plan::PLAN_FILE;
 use crate::testing::{Collection, Crash, NoProgress, contents, split_at_random, three_tracks, tone};
 use shared::dataset::manifest::Flag;
@@ -86,7 +86,13 @@ fn changed_source_file_is_refused() {
             && sentence.contains("track 5 (000/000005.mp3) has a different file size"),
         "{sentence}"
     );
-    fs::remove_dir_all(out.join(JOURNAL_DIRECTORY)).unwrap();
+    // The source is as before: nothing is left to build.
+    let unchanged = three_tracks();
+    let config = BuildConfig {
+        out: out.clone(),
+        ..unchanged.config("out")
+    };
+    assert!(pipeline::build(&config, &mut NoProgress).unwrap().was_complete);
     assert_eq!(contents(&out), before);
 }
 
@@ -112,6 +118,25 @@ fn interrupted_growth_keeps_the_old_data_set_and_resumes() {
     let report = pipeline::build(&config, &mut NoProgress).unwrap();
     assert_eq!((report.resumed, report.processed), (MAX_TRACKS, 5));
     assert_eq!(Dataset::open(&out).unwrap().tracks().len(), MAX_TRACKS + 8);
+}
+
+#[test]
+fn interrupted_growth_is_forgotten_if_the_new_tracks_are_gone() {
+    let collection = three_built_and_many_new_tracks();
+    let (out, config) = (collection.out("out"), collection.config("out"));
+    let crashed = panic::catch_unwind(AssertUnwindSafe(|| {
+        pipeline::build(&config, &mut Crash(MAX_TRACKS + 2))
+    }));
+    assert!(crashed.is_err() && out.join("shards/mel-00001.safetensors").exists());
+    let before = three_tracks();
+    let config = BuildConfig {
+        out: out.clone(),
+        ..before.config("out")
+    };
+    let report = pipeline::build(&config, &mut NoProgress).unwrap();
+    assert!(report.was_complete && !out.join(JOURNAL_DIRECTORY).exists());
+    assert!(!out.join("shards/mel-00001.safetensors").exists());
+    assert_eq!(Dataset::open(&out).unwrap().tracks().len(), 3);
 }
 
 #[test]
@@ -177,7 +202,7 @@ fn data_set_is_readable_while_its_tables_are_replaced() {
             serde_json::from_slice(&fs::read(out.join(PLAN_FILE)).unwrap()).unwrap();
         assert_ne!(grown.to_json(), plan);
         fs::write(torn.join(".build/plan.json"), grown.to_json()).unwrap();
-        let config = pipeline::BuildConfig {
+        let config = BuildConfig {
             out: torn.clone(),
             ..collection.config("out")
         };

@@ -25,7 +25,7 @@ pub enum SplitError {
     },
     /// There are no folds with that name, or some are missing.
     #[error(
-        "{} {problem}; make all folds with `preprocess split {} --folds K --name {name}`",
+        "{} {problem}; make all folds with `preprocess split {} {options} --name {name}`",
         dataset.display(), dataset.display()
     )]
     Folds {
@@ -35,9 +35,14 @@ pub enum SplitError {
         name: String,
         /// The problem, to be read after the data set's name.
         problem: String,
+        /// The options that make the folds.
+        options: String,
     },
     /// A name that would lead out of the directory, or be hidden in it.
-    #[error("`{0}` is not a valid name; use letters, digits, `-`, `_` and `.`, and do not begin with `.`")]
+    #[error(
+        "`{0}` is not a valid name; use letters, digits, `-`, `_` and `.`, do not begin with `.`, and \
+             do not use `current`"
+    )]
     BadName(String),
     /// A file is missing, or does not match `split.json`.
     #[error("{} is damaged: {detail}; make the split again under another name", path.display())]

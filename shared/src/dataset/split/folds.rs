@@ -3,7 +3,7 @@
 
 use super::error::SplitError;
 use super::files::{SPLITS_DIRECTORY, check_name, names};
-use super::index::read_split_index;
+use super::index::{SplitIndex, read_split_index};
 use std::path::Path;
 
 /// The names of the splits that are the folds of the set `name`, in the order of their numbers.
@@ -12,10 +12,11 @@ use std::path::Path;
 /// There are no such folds, one of them is missing, or a `split.json` cannot be read.
 pub fn folds(dataset: &Path, name: &str) -> Result<Vec<String>, SplitError> {
     check_name(name)?;
-    let problem = |problem: String| SplitError::Folds {
+    let problem = |problem: String, options: String| SplitError::Folds {
         dataset: dataset.to_owned(),
         name: name.to_owned(),
         problem,
+        options,
     };
     let splits = names(dataset)?;
     let below = |split: &str| Path::new(SPLITS_DIRECTORY).join(split);
@@ -24,10 +25,8 @@ pub fn folds(dataset: &Path, name: &str) -> Result<Vec<String>, SplitError> {
         number.is_some_and(|number| number.parse::<usize>().is_ok())
     };
     for split in splits.iter().filter(|split| is_numbered(split)) {
-        let Some(fold) = read_split_index(dataset, &below(split))?
-            .fold
-            .filter(|fold| fold.name == name)
-        else {
+        let index = read_split_index(dataset, &below(split))?;
+        let Some(fold) = index.fold.as_ref().filter(|fold| fold.name == name) else {
             continue;
         };
         let mut found = Vec::new();
@@ -35,18 +34,26 @@ pub fn folds(dataset: &Path, name: &str) -> Result<Vec<String>, SplitError> {
             let split = fold.split_name();
             if !splits.contains(&split) {
                 let (number, of) = (fold.number, fold.of);
-                return Err(problem(format!(
-                    "lacks fold {number} of {of} of `{name}`, the split `{split}`"
-                )));
+                let missing = format!("lacks fold {number} of {of} of `{name}`, the split `{split}`");
+                return Err(problem(missing, options(&index, of)));
             }
             if read_split_index(dataset, &below(&split))?.fold.as_ref() != Some(&fold) {
-                return Err(problem(format!("has a split `{split}` that is not a fold of `{name}`")));
+                let other = format!("has a split `{split}` that is not a fold of `{name}`");
+                return Err(problem(other, options(&index, fold.of)));
             }
             found.push(split);
         }
         return Ok(found);
     }
-    Err(problem(format!("has no folds `{name}`")))
+    Err(problem(format!("has no folds `{name}`"), "--folds K".into()))
+}
+
+/// The options of `preprocess split` that made the folds.
+fn options(index: &SplitIndex, folds: usize) -> String {
+    let group_by = index.group_by.iter().map(|by| format!(" --group-by {by}"));
+    let seed = index.seed.iter().map(|seed| format!(" --seed {seed}"));
+    let more: String = group_by.chain(seed).collect();
+    format!("--folds {folds} --strategy {}{more}", index.strategy)
 }
 
 #[cfg(test)]
@@ -89,7 +96,7 @@ mod tests {
         fs::remove_dir_all(root.path().join("splits/mine-7")).unwrap();
         let error = refused("mine");
         assert!(
-            error.contains("lacks fold 7 of 10 of `mine`") && error.contains("--name mine"),
+            error.contains("lacks fold 7 of 10 of `mine`") && error.contains(" --folds 10 --strategy "),
             "{error}"
         );
         write_fold(&root, "mine-7", fold(6));
