@@ -91,6 +91,13 @@ fn fit_reads_the_settings_file_that_config_prints() {
         .arg("--run")
         .arg(&run);
     assert_eq!(json_line(&command.assert().success())["epochs"], 1);
+    // The settings of a run, without its data set's path.
+    let again = root.path().join("again");
+    let mut command = Program::Train.command(["fit", "--json", "--device", "cpu", "--config"]);
+    command.arg(run.join("config.toml")).arg("--run").arg(&again);
+    command.assert().success();
+    let [first, second] = [&run, &again].map(|run| fs::read(run.join("best.safetensors")).unwrap());
+    assert!(first == second);
     let mut missing = Program::Train.command(["config"]);
     missing.assert().code(2).stderr(contains("--model is missing"));
 }

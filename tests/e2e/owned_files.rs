@@ -153,6 +153,10 @@ fn train_writes_no_output_into_a_data_set_or_a_run() {
         let refused = fit(&data, "mfcc-dense", &data.join(directory), &[]).assert().code(1);
         assert!(stderr_text(&refused).contains("is in the data set "));
     }
+    let mut sweep =
+        Program::Train.command("sweep --device cpu --model mfcc-dense --epochs 1 --grid lr=0.1,0.2".split(' '));
+    sweep.arg("--data").arg(&data).arg("--sweep").arg(data.join("new"));
+    assert!(stderr_text(&sweep.assert().code(1)).contains("is in the data set "));
     let owned = [(&*data, "data set"), (&run, "run"), (&set, "set of runs")];
     check(Program::Train, &outputs, &read, &owned);
 }

@@ -174,15 +174,17 @@ fn resumed_run_ignores_tracks_and_classes_added_to_the_data_set() {
     let begin = ["--model", "cnn1d", "--batch-size", "2", "--epochs"];
     fit(&before.path(), &uninterrupted, &[&begin[..], &["2"]].concat());
     fit(&dataset.path(), &run, &[&begin[..], &["1"]].concat());
+    let combined = root.path().join("combined");
+    let mut embed = Program::Train.command("embed --device cpu --classify svm --c 1 --run".split(' '));
+    embed.arg(&run).arg("--save-run").arg(&combined).assert().success();
     growing.grow(&dataset);
     fit(&dataset.path(), &run, &["--resume", "--epochs", "2"]);
     let weights = |run: &Path| fs::read(run.join("best.safetensors")).unwrap();
     assert_eq!(weights(&run), weights(&uninterrupted));
-    Program::Train
-        .command(["eval", "--device", "cpu", "--run"])
-        .arg(&run)
-        .assert()
-        .success();
+    for run in [&run, &combined] {
+        let mut eval = Program::Train.command(["eval", "--device", "cpu", "--run"]);
+        eval.arg(run).assert().success();
+    }
 }
 
 #[test]

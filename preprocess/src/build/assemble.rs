@@ -58,7 +58,7 @@ pub fn assemble(
     }
     let journal = match &found {
         // The source may be as it was again after an interrupted growth.
-        Found::Smaller(index) | Found::Complete(index) => Journal::grow(root, plan, index)?,
+        Found::Smaller(_) | Found::Complete(_) => Journal::grow(root, plan)?,
         Found::Nothing => Journal::open(root, plan)?,
     };
     // Checked again with the lock held: another process may have just finished.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::dataset::manifest::{RejectedRow, TrackRow};
 use shared::dataset::shard::ShardKind;
 use shared::dataset::statistics::{self, TrackSummary};
-use shared::dataset::{DatasetIndex, ShardRecord};
+use shared::dataset::{self, Dataset, DatasetIndex, ShardRecord};
 use shared::runtime::file_error::FileError;
 use shared::runtime::{atomic_file, lock};
 use std::fs::{self, File};
@@ -49,12 +49,13 @@ impl Journal {
         Self::lock(root, false)?.begin(plan)
     }
 
-    /// Like [`Self::open`], for adding tracks to the finished data set in `root`.
-    pub fn grow(root: &Path, plan: &BuildPlan, index: &DatasetIndex) -> anyhow::Result<Self> {
+    /// Like [`Self::open`], for adding tracks to the finished data set in `root`. If the source changed after an
+    /// interrupted growth, the data set is first as it was before.
+    pub fn grow(root: &Path, plan: &BuildPlan) -> anyhow::Result<Self> {
         let journal = Self::lock(root, true)?;
-        // The source changed after an interrupted growth: its entries are discarded, so the user need not delete them.
         if Self::plan_in(root)?.is_some_and(|earlier| earlier != *plan) {
-            journal.forget(index)?;
+            // Read with the lock held: another process may have just finished.
+            journal.forget(&Dataset::read_index(root)?)?;
         }
         journal.begin(plan)
     }
@@ -115,23 +116,32 @@ impl Journal {
         read(&root.join(JOURNAL_DIRECTORY).join(PLAN_FILE))
     }
 
-    /// Removes all entries and their shards, but no shard of the finished data set.
-    fn forget(&self, index: &DatasetIndex) -> Result<(), FileError> {
+    /// Removes all entries, and all shards that are not of the finished data set, and restores its tables.
+    fn forget(&self, index: &DatasetIndex) -> anyhow::Result<()> {
+        for name in index.files.keys() {
+            let (path, content) = (self.root.join(name), dataset::read_recorded(&self.root, index, name)?);
+            if fs::read(&path).map_err(FileError::at(&path))? != content {
+                atomic_file::write_bytes(&path, &content)?;
+            }
+        }
         let remove = |path: PathBuf| match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::at(path)(error)),
             _ => Ok(()),
         };
-        // The plan is removed last, so an interrupted removal is repeated.
+        // From the last to the first, and then the plan, so an interrupted removal is repeated.
+        let shards = |number: usize| ShardKind::ALL.map(|kind| self.root.join(kind.path(number)));
+        let made = index.shards.len();
+        let end = (made..).find(|&number| shards(number).iter().all(|path| !path.exists()));
+        for path in (made..end.unwrap_or(made)).rev().flat_map(shards) {
+            remove(path)?;
+        }
         let entries = (0..).take_while(|&number| self.paths(number).0.exists()).count();
         for number in (0..entries).rev() {
-            for kind in ShardKind::ALL {
-                remove(self.root.join(kind.path(index.shards.len() + number)))?;
-            }
             let (entry, summary) = self.paths(number);
             remove(entry)?;
             remove(summary)?;
         }
-        remove(self.directory.join(PLAN_FILE))
+        Ok(remove(self.directory.join(PLAN_FILE))?)
     }
 
     /// Entries so far, in order. `n_mels` is the plan's.

@@ -19,10 +19,7 @@ pub(super) fn lock(root: &Path) -> anyhow::Result<File> {
     let lock = match lock::attempt(&path)? {
         Some(lock) => lock,
         None => {
-            info!(
-                "waiting for another process that works on the splits of {}",
-                root.display()
-            );
+            announce(root);
             lock::wait(&path)?
         }
     };
@@ -34,6 +31,16 @@ pub(super) fn lock(root: &Path) -> anyhow::Result<File> {
 /// if nobody ever did, or if the lock cannot be opened, as on a read-only medium.
 pub(crate) fn lock_for_reading(root: &Path) -> Option<File> {
     let lock = File::open(root.join(split::SPLITS_DIRECTORY).join(LOCK_FILE)).ok()?;
-    lock.lock_shared().ok()?;
+    if lock.try_lock_shared().is_err() {
+        announce(root);
+        lock.lock_shared().ok()?;
+    }
     Some(lock)
+}
+
+fn announce(root: &Path) {
+    info!(
+        "waiting for another process that works on the splits of {}",
+        root.display()
+    );
 }

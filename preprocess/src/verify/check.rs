@@ -74,10 +74,10 @@ fn verify_one(root: &Path, whole: &Path, progress: &dyn VerifyProgress) -> Resul
         progress.end();
         problems.extend(found.into_iter().flatten());
     }
-    // Splits of feature sets are written with the lock of the whole data set.
-    let lock = lock_for_reading(whole);
+    // A feature set's splits are written with its own lock, and with that of the whole data set.
+    let locks = [whole, root].map(lock_for_reading);
     let (split_problems, split_files) = splits::problems(root, &index, tracks.as_deref(), summaries.as_deref());
-    drop(lock);
+    drop(locks);
     problems.extend(split_problems);
     Ok(VerifyReport {
         problems,

@@ -72,12 +72,7 @@ fn without_description(root: &Path, names: &[String]) -> Vec<Problem> {
         .filter(|name| split::check_name(name).is_ok() && !names.contains(name))
         .collect();
     directories.sort_unstable();
-    let problem = |name| {
-        Problem::new(
-            format!("{SPLITS_DIRECTORY}/{name}/{SPLIT_FILE}"),
-            "it is missing; delete its directory, and make the split again",
-        )
-    };
+    let problem = |name| Problem::new(format!("{SPLITS_DIRECTORY}/{name}/{SPLIT_FILE}"), "it is missing");
     directories.into_iter().map(problem).collect()
 }
 

@@ -7,9 +7,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+const DATA_SET: &str = "data set";
 /// Directories whose files only the programs write: what they are, the file that marks them, and a text in it.
 const OWNED: [(&str, &str, &str); 3] = [
-    ("data set", "dataset.json", "checksum"),
+    (DATA_SET, "dataset.json", "checksum"),
     ("run", "config.toml", "data_checksum"),
     ("set of runs", "runs.toml", "data_checksum"),
 ];
@@ -72,11 +73,8 @@ pub fn check_directory(flag: &str, path: &Path) -> anyhow::Result<()> {
 /// The data set that has this directory, or that is this directory. The directory need not exist.
 #[must_use]
 pub fn data_set_around(directory: &Path) -> Option<PathBuf> {
-    let around = owners(directory).into_iter();
-    around
-        .filter(|(kind, _)| *kind == OWNED[0].0)
-        .map(|(_, root)| root)
-        .next()
+    let mut around = owners(directory).into_iter();
+    around.find(|(kind, _)| *kind == DATA_SET).map(|(_, root)| root)
 }
 
 /// The data set or run that has this directory, or that is this directory.
@@ -86,14 +84,16 @@ fn owner(directory: &Path) -> Option<(&'static str, PathBuf)> {
 
 /// All data sets and runs around a directory, the innermost first.
 fn owners(directory: &Path) -> Vec<(&'static str, PathBuf)> {
-    let existing = directory
+    let mut existing = directory
         .ancestors()
-        .find_map(|part| match part.as_os_str().is_empty() {
+        .filter_map(|part| match part.as_os_str().is_empty() {
             true => fs::canonicalize(".").ok(),
             false => fs::canonicalize(part).ok(),
         });
+    let Some(existing) = existing.next() else {
+        return Vec::new();
+    };
     let mark = |root: &Path| OWNED.iter().find(|(_, file, text)| has_text(&root.join(file), text));
-    let existing = existing.unwrap_or_default();
     let around = existing
         .ancestors()
         .filter_map(|root| Some((mark(root)?.0, root.to_owned())));

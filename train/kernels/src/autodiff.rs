@@ -252,18 +252,18 @@ impl Backward<Flex, 2> for Lstm {
             shape,
         } = ops.state;
         let states = [values(&gates), values(&cells)];
-        let inputs = primitive(
+        let input_gradient = primitive(
             lstm::backward(values(&gradient), values(&weight), &shape, states),
             gates.shape(),
         );
         let [inputs_node, weight_node] = ops.parents;
         if let Some(node) = weight_node {
-            let [hidden, inputs] = [hidden, inputs.clone()].map(from_plain::<2>);
-            grads.register::<Flex>(node.id, plain(hidden.transpose().matmul(inputs)));
+            let [hidden, gradient] = [hidden, input_gradient.clone()].map(from_plain::<2>);
+            grads.register::<Flex>(node.id, plain(hidden.transpose().matmul(gradient)));
         }
         if let Some(node) = inputs_node {
             let shape = [shape.steps, shape.batch, GATES * shape.hidden];
-            grads.register::<Flex>(node.id, plain(from_plain::<2>(inputs).reshape(shape)));
+            grads.register::<Flex>(node.id, plain(from_plain::<2>(input_gradient).reshape(shape)));
         }
     }
 }

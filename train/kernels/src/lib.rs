@@ -2,8 +2,8 @@
 //!
 //! Burn's CPU backend runs a convolution as a matrix product over unrolled patches. It runs batch norm, the shortcut's
 //! sum and ReLU as separate operations, each through memory, and a step of an LSTM as a dozen of them. The kernels here do
-//! the same arithmetic with the patches in registers, the chain in one pass and the steps in one operation. Parameters, state and gradients stay Burn's own, so models, checkpoints and
-//! optimizers do not depend on which implementation ran.
+//! the same arithmetic with the patches in registers, the chain in one pass and the steps in one operation. Parameters,
+//! state and gradients stay Burn's own, so models, checkpoints and optimizers do not depend on which implementation ran.
 //!
 //! A layer computes in the dtype of its input. In bfloat16 it does what PyTorch's autocast does: weights are kept in
 //! f32 and rounded for the convolution, batch norm runs in f32 and rounds its result, and weight gradients are f32.

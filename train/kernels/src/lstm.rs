@@ -78,7 +78,7 @@ pub fn forward(inputs: &[f32], weight: &[f32], shape: &LstmShape, states: Option
         .chunks_mut(ROWS * hidden)
         .enumerate()
         .map(|(group, out)| Forward {
-            inputs: parts(inputs, shape, width, group),
+            inputs: steps_of_group(inputs, shape, width, group),
             weight: &weight,
             states: None,
             out,
@@ -86,9 +86,9 @@ pub fn forward(inputs: &[f32], weight: &[f32], shape: &LstmShape, states: Option
         .collect();
     if let Some(states) = states {
         let [gates, cells, before] = [
-            parts_mut(&mut states.gates, shape, width),
-            parts_mut(&mut states.cells, shape, hidden),
-            parts_mut(&mut states.hidden, shape, hidden),
+            steps_by_group(&mut states.gates, shape, width),
+            steps_by_group(&mut states.cells, shape, hidden),
+            steps_by_group(&mut states.hidden, shape, hidden),
         ];
         for (((group, gates), cells), before) in groups.iter_mut().zip(gates).zip(cells).zip(before) {
             group.states = Some([gates, cells, before]);
@@ -106,14 +106,14 @@ pub fn backward(gradient: &[f32], weight: &[f32], shape: &LstmShape, [gates, cel
     let transposed = Matrix::new([width, hidden], |row, column| weight[column * width + row]);
     let mut out = Buffer::take(gates.len());
     let arch = Arch::new();
-    parts_mut(&mut out, shape, width)
+    steps_by_group(&mut out, shape, width)
         .into_par_iter()
         .zip(gradient.par_chunks(ROWS * hidden))
         .enumerate()
         .for_each(|(group, (out, gradient))| {
             arch.dispatch(Backward {
-                gates: parts(gates, shape, width, group),
-                cells: parts(cells, shape, hidden, group),
+                gates: steps_of_group(gates, shape, width, group),
+                cells: steps_of_group(cells, shape, hidden, group),
                 weight: &transposed,
                 gradient,
                 out,
@@ -123,7 +123,7 @@ pub fn backward(gradient: &[f32], weight: &[f32], shape: &LstmShape, [gates, cel
 }
 
 /// The sequences of a group in each step of `[steps, batch, width]`.
-fn parts<'a>(values: &'a [f32], shape: &LstmShape, width: usize, group: usize) -> Vec<&'a [f32]> {
+fn steps_of_group<'a>(values: &'a [f32], shape: &LstmShape, width: usize, group: usize) -> Vec<&'a [f32]> {
     let sequences = group * ROWS..shape.batch.min((group + 1) * ROWS);
     let steps = values.chunks_exact(shape.batch * width);
     steps
@@ -131,8 +131,8 @@ fn parts<'a>(values: &'a [f32], shape: &LstmShape, width: usize, group: usize) -
         .collect()
 }
 
-/// [`parts`] of all groups.
-fn parts_mut<'a>(values: &'a mut [f32], shape: &LstmShape, width: usize) -> Vec<Vec<&'a mut [f32]>> {
+/// [`steps_of_group`] of all groups.
+fn steps_by_group<'a>(values: &'a mut [f32], shape: &LstmShape, width: usize) -> Vec<Vec<&'a mut [f32]>> {
     let mut groups: Vec<Vec<_>> = (0..shape.batch.div_ceil(ROWS)).map(|_| Vec::new()).collect();
     for step in values.chunks_exact_mut(shape.batch * width) {
         for (group, part) in groups.iter_mut().zip(step.chunks_mut(ROWS * width)) {
@@ -172,7 +172,7 @@ impl WithSimd for Forward<'_> {
             }
             let rows = gates.chunks_exact_mut(width).zip(cells.chunks_exact_mut(hidden));
             for (row, ((gates, cells), out)) in rows.zip(self.out.chunks_exact_mut(hidden)).enumerate() {
-                advance(simd, gates, cells, out);
+                step_forward(simd, gates, cells, out);
                 for (state, out) in state.iter_mut().zip(out) {
                     state[row] = *out;
                 }
@@ -186,7 +186,7 @@ impl WithSimd for Forward<'_> {
 
 /// One step of one sequence. Replaces the gates' sums by the gates and the cell by the next one.
 #[inline(always)]
-fn advance<S: Simd>(simd: S, gates: &mut [f32], cells: &mut [f32], out: &mut [f32]) {
+fn step_forward<S: Simd>(simd: S, gates: &mut [f32], cells: &mut [f32], out: &mut [f32]) {
     let (cells, out) = (S::as_mut_simd_f32s(cells).0, S::as_mut_simd_f32s(out).0);
     let count = cells.len();
     let (input, gates) = S::as_mut_simd_f32s(gates).0.split_at_mut(count);
@@ -238,7 +238,7 @@ impl WithSimd for Backward<'_> {
                 .zip(cell_gradient.chunks_exact_mut(hidden));
             let rows = rows.zip(gradients).zip(out.chunks_exact_mut(width));
             for (row, (((gates, cells), gradients), out)) in rows.enumerate() {
-                retreat(simd, gates, cells, gradients, out);
+                step_backward(simd, gates, cells, gradients, out);
                 for (transposed, out) in transposed.iter_mut().zip(out) {
                     transposed[row] = *out;
                 }
@@ -252,7 +252,7 @@ impl WithSimd for Backward<'_> {
 /// The gradient of the gates' sums of one step and sequence. Replaces the gradient of the cell after the step by that of
 /// the cell before it.
 #[inline(always)]
-fn retreat<S: Simd>(
+fn step_backward<S: Simd>(
     simd: S,
     gates: &[f32],
     cells: &[f32],

@@ -47,10 +47,10 @@ impl RunOnData {
     pub fn open(model: RunModel, options: &DataOptions, device: &Device) -> anyhow::Result<Self> {
         let RunModel { root, config, parts } = model;
         let opened = match parts {
-            Parts::Network(source) => Self::Network(open_network(&source, &root, options, device)?),
+            Parts::Network(source) => Self::Network(open_network(&source, &root, &config.classes, options, device)?),
             Parts::Ensemble(members) => return Self::ensemble(members, options, device),
             Parts::OnEmbeddings { embedders, classifier } => {
-                let open = |source: &NetworkSource| open_network(source, &root, options, device);
+                let open = |source: &NetworkSource| open_network(source, &root, &config.classes, options, device);
                 Self::OnEmbeddings {
                     embedders: embedders.iter().map(open).collect::<anyhow::Result<_>>()?,
                     classifier,
@@ -118,10 +118,11 @@ impl RunOnData {
     }
 }
 
-/// Opens the data set of a network with the split in `split_root`.
+/// Opens the data set of a network with the split and the classes of the run in `split_root`.
 fn open_network(
     source: &NetworkSource,
     split_root: &Path,
+    classes: &[String],
     options: &DataOptions,
     device: &Device,
 ) -> anyhow::Result<NetworkOnData> {
@@ -134,7 +135,7 @@ fn open_network(
     if !index_of_run(split_root, &config.data)?.covers(&config.data_checksum) {
         return Err(another_data_set(&config.data, split_root));
     }
-    let data = RunData::open_in_run(&config, split_root)?;
+    let data = RunData::open_in_run(&config, split_root, Some(classes))?;
     let mut network = NetworkOnData::new(config, data, device.clone(), |_, data, device| {
         Ok(source.load(*data.front_end.shape(), device)?)
     })?;

@@ -163,7 +163,7 @@ fn open(sources: &[Source], device: &Device, console: Console) -> anyhow::Result
     for source in sources {
         let mut config = source.config.clone();
         let data = match keeper {
-            Some(run) => RunData::open_in_run(&config, run)?,
+            Some(run) => RunData::open_in_run(&config, run, None)?,
             None => RunData::open(&config)?,
         };
         let index = data.dataset.index();

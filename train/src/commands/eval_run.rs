@@ -123,6 +123,7 @@ pub(super) fn evaluate_into(
             )?;
         }
     }
+    let loses_thresholds = loses_thresholds(&metrics, options);
     let validation = if options.calibrate {
         let (evaluation, without_sets) = calibrate::calibrate(&run, opened, metrics)?;
         metrics = without_sets;
@@ -137,7 +138,7 @@ pub(super) fn evaluate_into(
         .filter(|_| options.tune_thresholds)
         .map(tuned_thresholds)
         .transpose()?;
-    if thresholds.is_none() && has_tuned_thresholds(&metrics, options.set) {
+    if thresholds.is_none() && loses_thresholds {
         warn!(
             "tags have the threshold {DEFAULT_THRESHOLD} again, also in `train predict`; with --tune-thresholds they are tuned"
         );
@@ -163,15 +164,22 @@ pub(super) fn evaluate_into(
     )
 }
 
-/// Whether the last evaluation on a set had tuned thresholds.
-fn has_tuned_thresholds(metrics: &RunMetrics, set: Set) -> bool {
-    let report = match set {
-        Set::Train => None,
-        Set::Val => metrics.val.as_ref(),
-        Set::Test => metrics.test.as_ref(),
-    };
-    match report.map(|report| &report.tracks) {
-        Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().any(|tag| tag.threshold != DEFAULT_THRESHOLD),
+/// Whether an evaluation replaces tuned thresholds that `train predict` uses: those of the test set, else of the
+/// validation set.
+fn loses_thresholds(metrics: &RunMetrics, options: &Options) -> bool {
+    let replaces = options.calibrate
+        || match options.set {
+            Set::Test => true,
+            Set::Val => metrics.test.is_none(),
+            Set::Train => false,
+        };
+    match metrics
+        .test
+        .as_ref()
+        .or(metrics.val.as_ref())
+        .map(|report| &report.tracks)
+    {
+        Some(SetMetrics::Tags(tags)) if replaces => tags.per_tag.iter().any(|tag| tag.threshold != DEFAULT_THRESHOLD),
         _ => false,
     }
 }

@@ -60,9 +60,12 @@ pub fn run_fit(mut args: FitArgs, watch: &FaultWatch, console: Console) -> anyho
     Ok(train(&args, plan, resumed, &choices, &context)?.outcome())
 }
 
-/// Reads a settings file in TOML.
+/// Reads a settings file in TOML, or the settings of a run from its `config.toml`.
 pub(super) fn read_settings(path: &Path) -> anyhow::Result<Settings> {
     let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+    if let Ok(run) = toml::from_str::<RunConfig>(&text) {
+        return Ok(run.to_settings());
+    }
     let wrong = |error: toml::de::Error| UsageError::ConfigFile {
         path: path.display().to_string(),
         detail: error.to_string(),

@@ -117,7 +117,7 @@ pub(super) fn plan(
 /// split was named and the current split is used.
 fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow::Result<RunData> {
     let opened = match keeper {
-        Some(root) => RunData::open_in_run(config, root),
+        Some(root) => RunData::open_in_run(config, root, Some(&config.classes)),
         None => RunData::open(config),
     };
     opened.map_err(|error| {
@@ -136,6 +136,13 @@ fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow
 
 /// Refuses settings that would change the weights of the run.
 fn check_continues(config: &RunConfig, saved: &RunConfig, run: &Path) -> anyhow::Result<()> {
+    if config.data_checksum == saved.data_checksum && config.classes != saved.classes {
+        bail!(
+            "{} has other classes than the run in {} was started with, and the run has no copy of its split; start a new run",
+            config.data.display(),
+            run.display()
+        );
+    }
     if let Some(name) = config.difference(saved) {
         bail!(
             "the run in {} was started with another {name}; leave it out, or start a new run",

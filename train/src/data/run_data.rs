@@ -51,18 +51,18 @@ impl RunData {
         Self::with_split(config, dataset, split)
     }
 
-    /// Opens the data set of `config` with the copy of the split in the directory `run`.
-    pub fn open_in_run(config: &RunConfig, run: &Path) -> Result<Self, RunDataError> {
+    /// Opens the data set of `config` with the copy of the split in the directory `run`. `classes` are those of the run;
+    /// the data set may have gained others since. With `None`, the classes are the data set's.
+    pub fn open_in_run(config: &RunConfig, run: &Path, classes: Option<&[String]>) -> Result<Self, RunDataError> {
         let mut dataset = Dataset::open(&config.data)?;
         let split = split_copy::read(run, dataset.index())?;
-        if !config.classes.is_empty() && config.imported_from.is_none() {
+        if let Some(classes) = classes {
             let position = |id: &u64| dataset.position(*id);
             let mut positions = split.tracks.values().flatten().filter_map(position);
-            let of_run = |label: &String| config.classes.contains(label);
-            // The data set may have gained classes since the run began. If a class is missing, it is another data set,
-            // which commands refuse.
+            let of_run = |label: &String| classes.contains(label);
             if positions.all(|position| dataset.tracks()[position].labels.iter().all(of_run)) {
-                let _ = dataset.select_classes(&config.classes);
+                // If a class is missing, it is another data set, which commands refuse.
+                let _ = dataset.select_classes(classes);
             }
         }
         Self::with_split(config, dataset, split)

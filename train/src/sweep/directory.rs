@@ -39,9 +39,7 @@ impl SweepDirectory {
     /// Creates the directory if necessary and waits until no other process holds its lock. It is held until the
     /// returned file is dropped, and needed to write any file of the sweep except those of a trial's run.
     pub fn lock(&self) -> Result<File, RunError> {
-        if !self.root.join(SPECIFICATION_FILE).exists() {
-            refuse_data_set(&self.root)?;
-        }
+        refuse_data_set(&self.root)?;
         let lock = wait_for_directory(&self.root)?;
         let trials = self.trials();
         fs::create_dir_all(&trials).map_err(FileError::at(&trials))?;

@@ -90,7 +90,7 @@ fn body(view: &RunView<'_>, data: &DataView) -> Markup {
             }),
         ]))
         div.pair {
-            div { h3 { "Tracks by class and set" } (classes(data.dataset.classes(), &sets)) }
+            div { h3 { "Tracks by class and set" } (classes(&view.config.classes, &sets)) }
             div {
                 h3 { "Lengths" } (lengths(data, &sets))
                 h3 { "Rejected" } (rejected(data))
