@@ -130,7 +130,16 @@ impl Collection {
     }
 
     pub fn build(&self, name: &str) -> anyhow::Result<BuildReport> {
-        pipeline::build(&self.config(name), &mut NoProgress)
+        self.build_into(&self.out(name))
+    }
+
+    /// Builds into a directory that may belong to another collection.
+    pub fn build_into(&self, out: &Path) -> anyhow::Result<BuildReport> {
+        let config = BuildConfig {
+            out: out.to_owned(),
+            ..self.config("out")
+        };
+        pipeline::build(&config, &mut NoProgress)
     }
 }
 

@@ -164,8 +164,7 @@ pub(super) fn evaluate_into(
     )
 }
 
-/// Whether an evaluation replaces tuned thresholds that `train predict` uses: those of the test set, else of the
-/// validation set.
+/// Whether an evaluation replaces tuned thresholds that `train predict` uses.
 fn loses_thresholds(metrics: &RunMetrics, options: &Options) -> bool {
     let replaces = options.calibrate
         || match options.set {
@@ -173,12 +172,7 @@ fn loses_thresholds(metrics: &RunMetrics, options: &Options) -> bool {
             Set::Val => metrics.test.is_none(),
             Set::Train => false,
         };
-    match metrics
-        .test
-        .as_ref()
-        .or(metrics.val.as_ref())
-        .map(|report| &report.tracks)
-    {
+    match metrics.of_predictions().map(|report| &report.tracks) {
         Some(SetMetrics::Tags(tags)) if replaces => tags.per_tag.iter().any(|tag| tag.threshold != DEFAULT_THRESHOLD),
         _ => false,
     }

@@ -79,11 +79,10 @@ pub(super) fn plan(
     watch.dataset(&config.data);
     config.background.iter().for_each(|root| watch.dataset(root));
     watch.advise("run the same command again");
-    if let Some(saved) = saved {
+    if saved.is_some() {
         index_of_run(run, &config.data)?;
-        config.classes.clone_from(&saved.classes);
     }
-    let mut data = open_data(&config, keeper.as_deref(), current)?;
+    let mut data = open_data(&config, keeper.as_deref().zip(saved), current)?;
     if saved.is_none() && !window_is_set {
         let shards = data.dataset.index().shards.len();
         config.shuffle_window = shuffle_window(data.training_bytes(&config), shards, memory::available());
@@ -113,11 +112,11 @@ pub(super) fn plan(
     })
 }
 
-/// The data set with the run's saved split if there is one, else with the split of `config`. `current` is true if no
-/// split was named and the current split is used.
-fn open_data(config: &RunConfig, keeper: Option<&Path>, current: bool) -> anyhow::Result<RunData> {
+/// The data set with the split and the classes that the run has saved, else with the split of `config`. `current` is true
+/// if no split was named and the current split is used.
+fn open_data(config: &RunConfig, keeper: Option<(&Path, &RunConfig)>, current: bool) -> anyhow::Result<RunData> {
     let opened = match keeper {
-        Some(root) => RunData::open_in_run(config, root, Some(&config.classes)),
+        Some((root, saved)) => RunData::open_in_run(config, root, Some(&saved.classes)),
         None => RunData::open(config),
     };
     opened.map_err(|error| {

@@ -160,8 +160,7 @@ fn thresholds(roots: &[PathBuf], tags: usize) -> anyhow::Result<Vec<f64>> {
             continue;
         }
         let metrics = read_metrics(&run)?;
-        let evaluated = metrics.test.or(metrics.val).map(|report| report.tracks);
-        let thresholds: Vec<f64> = match evaluated {
+        let thresholds: Vec<f64> = match metrics.of_predictions().map(|report| &report.tracks) {
             Some(SetMetrics::Tags(metrics)) => metrics.per_tag.iter().map(|tag| tag.threshold).collect(),
             _ => Vec::new(),
         };

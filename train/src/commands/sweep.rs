@@ -11,7 +11,7 @@ use crate::process::mapping_fault::FaultWatch;
 use crate::process::memory::{self, shuffle_window};
 use crate::process::stop::{StopSignals, Stopped};
 use crate::process::text_table::terminal_width;
-use crate::run::directory::RunDirectory;
+use crate::run::directory::{RunDirectory, refuse_data_set};
 use crate::settings::Settings;
 use crate::settings::device::DeviceChoice;
 use crate::sweep::child::{Program, threads_per_trial};
@@ -38,6 +38,7 @@ pub fn run_sweep(args: SweepArgs, watch: &FaultWatch, console: Console) -> anyho
     watch.advise("run the same command again");
     // Arguments are checked before the directory is created.
     let mut plan = Plan::new(&args, &directory, slots.len(), watch)?;
+    refuse_data_set(&args.sweep)?;
     let lock = directory.lock()?;
     // Another process may have started the same sweep in the meantime.
     if saved_specification(&directory)? != plan.saved {

@@ -53,6 +53,11 @@ impl RunMetrics {
         }
     }
 
+    /// The evaluation whose thresholds `train predict` uses: that of the test set, else that of the validation set.
+    pub fn of_predictions(&self) -> Option<&SetReport> {
+        self.test.as_ref().or(self.val.as_ref())
+    }
+
     /// A set's metrics, if it was evaluated.
     pub fn report(&self, set: Set) -> Option<&SetReport> {
         match set {

@@ -6,7 +6,7 @@
 
 use super::record::TrialRecord;
 use super::specification::Specification;
-use crate::run::directory::{RunError, refuse_data_set, wait_for_directory};
+use crate::run::directory::{RunError, wait_for_directory};
 use serde::de::DeserializeOwned;
 use shared::runtime::file_error::FileError;
 use shared::runtime::{atomic_file, lock};
@@ -39,7 +39,6 @@ impl SweepDirectory {
     /// Creates the directory if necessary and waits until no other process holds its lock. It is held until the
     /// returned file is dropped, and needed to write any file of the sweep except those of a trial's run.
     pub fn lock(&self) -> Result<File, RunError> {
-        refuse_data_set(&self.root)?;
         let lock = wait_for_directory(&self.root)?;
         let trials = self.trials();
         fs::create_dir_all(&trials).map_err(FileError::at(&trials))?;

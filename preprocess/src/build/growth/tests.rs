@@ -1,7 +1,7 @@
 //! Builds that add tracks to a finished data set.
 
 use crate::build::journal::JOURNAL_DIRECTORY;
-use crate::build::pipeline::{self, BuildConfig};
+use crate::build::pipeline;
 use crate::build::plan::PLAN_FILE;
 use crate::testing::{Collection, Crash, NoProgress, contents, split_at_random, three_tracks, tone};
 use shared::dataset::manifest::Flag;
@@ -87,12 +87,7 @@ fn changed_source_file_is_refused() {
         "{sentence}"
     );
     // The source is as before: nothing is left to build.
-    let unchanged = three_tracks();
-    let config = BuildConfig {
-        out: out.clone(),
-        ..unchanged.config("out")
-    };
-    assert!(pipeline::build(&config, &mut NoProgress).unwrap().was_complete);
+    assert!(three_tracks().build_into(&out).unwrap().was_complete);
     assert_eq!(contents(&out), before);
 }
 
@@ -129,12 +124,7 @@ fn interrupted_growth_is_forgotten_if_the_new_tracks_are_gone() {
         pipeline::build(&config, &mut Crash(MAX_TRACKS + 2))
     }));
     assert!(crashed.is_err() && out.join("shards/mel-00001.safetensors").exists());
-    let unchanged = three_tracks();
-    let config = BuildConfig {
-        out: out.clone(),
-        ..unchanged.config("out")
-    };
-    assert!(pipeline::build(&config, &mut NoProgress).unwrap().was_complete);
+    assert!(three_tracks().build_into(&out).unwrap().was_complete);
     assert!(contents(&out) == before);
 }
 
@@ -206,16 +196,10 @@ fn data_set_is_readable_while_its_tables_are_replaced() {
             fs::create_dir_all(also_torn.join(&path).parent().unwrap()).unwrap();
             fs::write(also_torn.join(path), content).unwrap();
         }
-        let build = |collection: &Collection, out: &Path| {
-            let config = BuildConfig {
-                out: out.to_owned(),
-                ..collection.config("out")
-            };
-            pipeline::build(&config, &mut NoProgress).unwrap();
-            contents(out)
-        };
-        assert_eq!(build(&collection, &torn), new);
+        collection.build_into(&torn).unwrap();
+        assert_eq!(contents(&torn), new);
         // The source is as it was before the growth.
-        assert_eq!(build(&three_tracks(), &also_torn), old);
+        three_tracks().build_into(&also_torn).unwrap();
+        assert_eq!(contents(&also_torn), old);
     }
 }
