@@ -12,7 +12,7 @@ device=vulkan:0
 tests=(--lib -- frontend::device:: models::tests::on_a_device::)
 for argument in "$@"; do
     case $argument in
-        --quick) tests=(--lib -- frontend::device:: models::tests::on_a_device::mm_crnn) ;;
+        --quick) tests=(--lib -- frontend::device:: models::tests::on_a_device::lstm models::tests::on_a_device::mm_crnn) ;;
         --train) tests=(--lib --test e2e -- frontend::device:: models::tests::on_a_device:: gpu::) ;;
         *) device=$argument ;;
     esac

@@ -2,16 +2,18 @@
 //! the gradients it registers.
 
 use super::convolution::{self, ConvShape};
-use super::lstm::{self, GATES, LstmShape, States};
+use super::lstm::backend::{LstmBackend, LstmStates};
+use super::lstm::{GATES, LstmShape};
 use super::max_pool::{self, PoolShape};
 use super::normalize::pooled;
 use super::normalize::{self, Activation, Affine};
-use super::{Plain, Tracked, from_plain, plain, primitive, values};
+use super::{Plain, Tracked, primitive, values};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
-use burn::backend::{Flex, TensorMetadata};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex, TensorMetadata};
 use std::sync::Arc;
 
 /// A batch norm layer's input and parameters in [`normalize()`], which sums over several of them.
@@ -206,64 +208,40 @@ impl Backward<Flex, 1> for MaxPool {
 }
 
 /// `[steps, batch, gates · hidden]` and `[hidden, gates · hidden]` to `[batch, hidden]`.
-pub fn lstm(inputs: Tracked, weight: Tracked, shape: LstmShape) -> Tracked {
-    let LstmShape { steps, batch, hidden } = shape;
-    let nodes = [inputs.node(), weight.node()];
-    let [inputs, weight] = [inputs, weight].map(|tensor| tensor.into_primitive().to_contiguous());
-    let mut states = States::new(&shape);
-    let out = lstm::forward(values(&inputs), values(&weight), &shape, Some(&mut states));
-    let out = primitive(out, [batch, hidden]);
-    let state = LstmState {
-        weight,
-        gates: primitive(states.gates, [steps * batch, GATES * hidden]),
-        cells: primitive(states.cells, [steps * batch, hidden]),
-        hidden: primitive(states.hidden, [steps * batch, hidden]),
-        shape,
-    };
-    match Lstm.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish(state, out),
-        OpsKind::UnTracked(prepared) => prepared.finish(out),
-    }
-}
-
-/// What [`lstm()`] keeps for its backward pass.
-#[derive(Clone, Debug)]
-struct LstmState {
-    weight: Plain,
-    gates: Plain,
-    cells: Plain,
-    hidden: Plain,
+pub fn lstm<B: LstmBackend>(
+    inputs: FloatTensor<Autodiff<B>>,
+    weight: FloatTensor<Autodiff<B>>,
     shape: LstmShape,
+) -> FloatTensor<Autodiff<B>> {
+    let nodes = [inputs.node(), weight.node()];
+    let (inputs, weight) = (inputs.into_primitive(), weight.into_primitive());
+    match Lstm.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => {
+            let (out, states) = B::lstm_states(inputs, weight.clone(), &shape);
+            prepared.finish((weight, states, shape), out)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(B::lstm(inputs, weight, &shape)),
+    }
 }
 
 #[derive(Debug)]
 struct Lstm;
 
-impl Backward<Flex, 2> for Lstm {
-    type State = LstmState;
+impl<B: LstmBackend> Backward<B, 2> for Lstm {
+    type State = (FloatTensor<B>, LstmStates<B>, LstmShape);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
-        let LstmState {
-            weight,
-            gates,
-            cells,
-            hidden,
-            shape,
-        } = ops.state;
-        let states = [values(&gates), values(&cells)];
-        let input_gradient = primitive(
-            lstm::backward(values(&gradient), values(&weight), &shape, states),
-            gates.shape(),
-        );
+        let gradient = grads.consume::<B>(&ops.node);
+        let (weight, LstmStates { gates, cells, hidden }, shape) = ops.state;
+        let input_gradient = B::lstm_backward(gradient, weight, [gates, cells], &shape);
         let [inputs_node, weight_node] = ops.parents;
         if let Some(node) = weight_node {
-            let [hidden, gradient] = [hidden, input_gradient.clone()].map(from_plain::<2>);
-            grads.register::<Flex>(node.id, plain(hidden.transpose().matmul(gradient)));
+            let weight_gradient = B::float_matmul(B::float_transpose(hidden), input_gradient.clone());
+            grads.register::<B>(node.id, weight_gradient);
         }
         if let Some(node) = inputs_node {
             let shape = [shape.steps, shape.batch, GATES * shape.hidden];
-            grads.register::<Flex>(node.id, plain(from_plain::<2>(input_gradient).reshape(shape)));
+            grads.register::<B>(node.id, B::float_reshape(input_gradient, shape.into()));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The models' layers. On the CPU in f32 they run our own kernels, everywhere else Burn's modules.
+//! The models' layers. On the CPU in f32 they run our own kernels, everywhere else Burn's modules. The LSTM also has one
+//! for GPUs.
 //!
 //! Burn's CPU backend runs a convolution as a matrix product over unrolled patches. It runs batch norm, the shortcut's
 //! sum and ReLU as separate operations, each through memory, and a step of an LSTM as a dozen of them. The kernels here do
@@ -20,7 +21,7 @@ mod tests;
 
 use buffer::Buffer;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Flex};
+use burn::backend::{Autodiff, Backend, DispatchKindConversion, DispatchTensor, Flex, TensorMetadata};
 use burn::module::Param;
 use burn::nn::conv::{Conv1d, Conv2d};
 use burn::nn::pool::{MaxPool1d, MaxPool2d};
@@ -29,6 +30,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Float, Shape, Tensor, TensorData};
 use convolution::ConvShape;
+use lstm::backend::LstmBackend;
 use lstm::{GATES, LstmShape};
 use max_pool::PoolShape;
 use normalize::{Activation, Affine};
@@ -308,17 +310,42 @@ pub fn lstm(inputs: &Tensor<3>, weight: &Tensor<2>) -> Option<Tensor<2>> {
     let ([steps, batch, _], [hidden, _]) = (inputs.dims(), weight.dims());
     let shape = LstmShape { steps, batch, hidden };
     assert_eq!(inputs.dims()[2], GATES * hidden);
-    let device = inputs.device();
-    if !on_cpu(&device) || inputs.dtype() != DType::F32 || !shape.has_kernel() {
+    if inputs.dtype() != DType::F32 {
         return None;
     }
     let (inputs, weight) = (inputs.clone(), weight.clone());
-    Some(if device.is_autodiff() {
-        from_tracked(autodiff::lstm(tracked(inputs), tracked(weight), shape))
+    if on_cpu(&inputs.device()) {
+        return lstm_of::<Flex>(inputs, weight, shape);
+    }
+    #[cfg(feature = "gpu")]
+    return lstm_of::<burn::backend::Cube>(inputs, weight, shape);
+    #[cfg(not(feature = "gpu"))]
+    None
+}
+
+fn lstm_of<B: LstmBackend>(inputs: Tensor<3>, weight: Tensor<2>, shape: LstmShape) -> Option<Tensor<2>>
+where
+    DispatchTensor: DispatchKindConversion<B> + DispatchKindConversion<Autodiff<B>>,
+{
+    if inputs.device().is_autodiff() {
+        let inputs = into_primitive::<Autodiff<B>, 3>(inputs);
+        B::has_lstm(&inputs.device(), &shape).then(|| {
+            let out = autodiff::lstm::<B>(inputs, into_primitive::<Autodiff<B>, 2>(weight), shape);
+            Tensor::from_primitive::<Autodiff<B>>(out)
+        })
     } else {
-        let out = lstm::forward(values(&plain(inputs)), values(&plain(weight)), &shape, None);
-        from_plain(primitive(out, [batch, hidden]))
-    })
+        let inputs = into_primitive::<B, 3>(inputs);
+        B::has_lstm(&inputs.device(), &shape)
+            .then(|| Tensor::from_primitive::<B>(B::lstm(inputs, into_primitive::<B, 2>(weight), &shape)))
+    }
+}
+
+fn into_primitive<B: Backend, const D: usize>(tensor: Tensor<D>) -> FloatTensor<B>
+where
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    let primitive = tensor.try_into_primitive::<B>();
+    primitive.expect("a model's tensors are on one device")
 }
 
 fn on_cpu(device: &Device) -> bool {
@@ -344,13 +371,11 @@ fn running_affine(layer: &BatchNorm) -> Affine {
 }
 
 fn plain<const D: usize>(tensor: Tensor<D>) -> Plain {
-    let primitive = tensor.try_into_primitive::<Flex>();
-    primitive.expect("a model's tensors are on one device").to_contiguous()
+    into_primitive::<Flex, D>(tensor).to_contiguous()
 }
 
 fn tracked<const D: usize>(tensor: Tensor<D>) -> Tracked {
-    let primitive = tensor.try_into_primitive::<Autodiff<Flex>>();
-    primitive.expect("a model's tensors are on one device")
+    into_primitive::<Autodiff<Flex>, D>(tensor)
 }
 
 fn from_plain<const D: usize>(primitive: Plain) -> Tensor<D> {

@@ -15,6 +15,9 @@
 //! Equations: PyTorch's `LSTM`, whose gates have another order.
 
 mod activation;
+pub mod backend;
+#[cfg(feature = "gpu")]
+mod device;
 mod product;
 
 use super::buffer::Buffer;
@@ -37,11 +40,6 @@ pub struct LstmShape {
 }
 
 impl LstmShape {
-    /// Whether the hidden state consists of whole vectors.
-    pub fn has_kernel(&self) -> bool {
-        self.hidden.is_multiple_of(PANEL) && self.steps * self.batch * self.hidden > 0
-    }
-
     fn states(&self) -> usize {
         self.steps * self.batch * self.hidden
     }

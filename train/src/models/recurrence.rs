@@ -2,9 +2,9 @@
 //!
 //! Burn's modules multiply each gate's weights with input and state separately: eight small matrix products per step of
 //! an LSTM, and twice as many in the backward pass. Here the weights of all gates are concatenated, and the inputs of
-//! all steps are multiplied at once, so a step is one product with the state. On the CPU, a kernel runs the steps of an
-//! LSTM. Parameters, their names and gradients stay those of Burn's modules. Results are those of PyTorch's `LSTM`,
-//! `GRU` and `RNN`.
+//! all steps are multiplied at once, so a step is one product with the state. Where `kernels` has one, a kernel takes all
+//! steps of an LSTM. Parameters, their names and gradients stay those of Burn's modules. Results are those of PyTorch's
+//! `LSTM`, `GRU` and `RNN`.
 
 use super::onnx::{GateActivation, Graph, RecurrentKind, RecurrentLayer, Value};
 use burn::module::{Initializer, Module};

@@ -6,13 +6,25 @@ use super::{input, small_model};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use std::collections::BTreeMap;
 
-/// The length of the difference from the CPU's values, relative to the length of these. A rounding error can decide which
-/// of two values is the maximum in a pool, and the gradient then flows to the other one. Wrong gradients give 1 or more.
-const GRADIENT_TOLERANCE: f32 = 0.05;
-const LOGITS_TOLERANCE: f32 = 1e-3;
+/// The largest differences of logits and gradients from the CPU's, relative to these. Rounding errors are enlarged: one of
+/// 6e-8 in each weight changes the CPU's gradients by up to 0.02, and those of `sample-level-se` by 0.04 and its logits by
+/// 0.002. It can decide which of two values is the maximum in a pool, and the gradient then flows to the other one. Wrong
+/// gradients give 1 or more.
+fn tolerances(kind: ModelKind) -> (f32, f32) {
+    match kind {
+        ModelKind::SampleLevelSe => (1e-2, 0.3),
+        _ => (1e-3, 0.05),
+    }
+}
+
+/// CUDA's matrix products round to TF32, here for the gradient of the weights.
+const LSTM_TOLERANCE: f32 = 2e-3;
+
+/// The models that sum over more than 65,535 positions of a batch.
+const LONG_SUMS: [ModelKind; 2] = [ModelKind::SampleCnn, ModelKind::HarmonicCnn];
 
 macro_rules! equals_the_cpu {
     ($($name:ident($kind:ident)),+ $(,)?) => {
@@ -42,25 +54,80 @@ fn compare(kind: ModelKind) {
     let Some(device) = crate::testing::named_device() else {
         return;
     };
+    if LONG_SUMS.contains(&kind) && !sums_are_complete(&device) {
+        eprintln!(
+            "skipped: the device ends loops after 65,535 rounds, as Mesa 22's llvmpipe does and Mesa 25's does not"
+        );
+        return;
+    }
     let (device, cpu) = (device.autodiff(), Device::flex().autodiff());
     let (shape, model) = small_model(kind, 0.0, &cpu);
     let expected = logits_and_gradients(&model, &shape, &cpu);
     let found = logits_and_gradients(&model.fork(&device), &shape, &device);
     assert!(found.keys().eq(expected.keys()), "{kind}");
-    let length = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>().sqrt();
     // The gradients of some parameters, such as a bias before a batch norm, are only rounding errors.
     let least = 1e-2 * expected.values().map(|values| length(values)).fold(0.0, f32::max);
-    let difference = |name: &str| {
-        let pairs = found[name].iter().zip(&expected[name]);
-        let differences: Vec<f32> = pairs.map(|(a, b)| a - b).collect();
-        length(&differences) / length(&expected[name]).max(least)
+    let differences: BTreeMap<&str, f32> = expected
+        .iter()
+        .map(|(name, values)| (name.as_str(), relative_difference(&found[name], values, least)))
+        .collect();
+    let (worst, difference) = differences.iter().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+    let logits = differences["logits"];
+    println!("{kind}: logits differ by {logits:.1e}, {worst} by {difference:.1e}");
+    let (of_logits, of_gradients) = tolerances(kind);
+    assert!(
+        logits < of_logits && *difference < of_gradients,
+        "{kind}: {differences:#?}"
+    );
+}
+
+fn sums_are_complete(device: &Device) -> bool {
+    let (rows, columns) = (128, 140_000);
+    let sums = Tensor::<2>::ones([rows, columns], device).sum_dim(1);
+    let sums: Vec<f32> = sums.into_data().try_to_vec().unwrap();
+    sums.iter().all(|sum| *sum == columns as f32)
+}
+
+/// The kernel for LSTMs.
+#[test]
+fn lstm() {
+    let Some(device) = crate::testing::named_device() else {
+        return;
     };
-    let differences = expected.keys().map(|name| (difference(name), name));
-    let worst = differences.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
-    let logits = difference("logits");
-    println!("{kind}: logits differ by {logits:.1e}, {} by {:.1e}", worst.1, worst.0);
-    assert!(logits < LOGITS_TOLERANCE, "{kind}: {logits}");
-    assert!(worst.0 < GRADIENT_TOLERANCE, "{kind}: {worst:?}");
+    let (device, cpu) = (device.autodiff(), Device::flex().autodiff());
+    let noise = |shape: [usize; 3], scale: f32, device: &Device| {
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|at| (at as f32 * 0.7).sin() * scale)
+            .collect();
+        Tensor::<3>::from_data(TensorData::new(values, shape), device)
+    };
+    for (steps, batch, hidden) in [(2, 1, 32), (50, 5, 64)] {
+        let run = |device: &Device| {
+            let inputs = noise([steps, batch, 4 * hidden], 1.4, device).require_grad();
+            let weight = noise([1, hidden, 4 * hidden], 0.2, device).require_grad();
+            let out = kernels::lstm(&inputs, &weight.clone().squeeze_dim(0)).expect("a kernel");
+            let out = out.unsqueeze_dim::<3>(0);
+            let gradients = (out.clone() * noise([1, batch, hidden], 1.0, device)).sum().backward();
+            let gradients = [inputs, weight].map(|tensor| tensor.grad(&gradients).unwrap());
+            [vec![out.inner()], gradients.to_vec()].concat()
+        };
+        for (found, expected) in run(&device).into_iter().zip(run(&cpu)) {
+            let [found, expected]: [Vec<f32>; 2] =
+                [found, expected].map(|tensor| tensor.into_data().try_to_vec().unwrap());
+            let difference = relative_difference(&found, &expected, 0.0);
+            assert!(difference < LSTM_TOLERANCE, "{steps} steps: {difference}");
+        }
+    }
+}
+
+/// The length of the difference, relative to that of `expected` or to `least`, if that is longer.
+fn relative_difference(found: &[f32], expected: &[f32], least: f32) -> f32 {
+    let differences: Vec<f32> = found.iter().zip(expected).map(|(a, b)| a - b).collect();
+    length(&differences) / length(expected).max(least)
+}
+
+fn length(values: &[f32]) -> f32 {
+    values.iter().map(|value| value * value).sum::<f32>().sqrt()
 }
 
 /// The logits and the gradients of all parameters.

@@ -123,6 +123,13 @@ fn open_adapter(api: GraphicsApi, adapter: &Adapter) -> Result<(Device, String),
         GraphicsApi::Vulkan => WgpuBackend::Vulkan,
         GraphicsApi::Dx12 => WgpuBackend::Dx12,
     };
+    if adapter.is_software() {
+        tracing::warn!(
+            "{name} is {}, a program that runs the code of GPUs on the CPU. It is slow and only good for tests. Mesa 22's \
+             llvmpipe sums up to 65,535 values only and gives wrong results for long clips; Mesa 25's does not.",
+            adapter.info.name
+        );
+    }
     let kind = adapter.kind.clone();
     let device = answering(name, "", || {
         let options = Device::wgpu_options().device_kind(kind).graphics_api(backend);
