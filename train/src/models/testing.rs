@@ -61,8 +61,13 @@ pub fn input(clips: usize, shape: &InputShape, device: &Device) -> ModelInput {
     }
 }
 
-fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    let count: usize = shape.iter().product();
-    let values: Vec<f32> = (0..count).map(|at| (at as f32 * 0.7).sin() * 1.4).collect();
+/// White noise between -2 and 2, the same in each call.
+pub fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    let value = |at: usize| {
+        let bits = (at as u32).wrapping_mul(0x9e37_79b9);
+        let bits = (bits ^ bits >> 16).wrapping_mul(0x85eb_ca6b);
+        ((bits ^ bits >> 13) as f32 / u32::MAX as f32 - 0.5) * 4.0
+    };
+    let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }

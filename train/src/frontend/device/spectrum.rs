@@ -72,6 +72,7 @@ impl Spectrum {
         } else {
             padded
         };
+        // The rows end with their last frame; otherwise Burn's kernels for GPUs would misread all but the first.
         padded.unfold::<3, _>(1, self.n_fft, hop_length) * self.window.clone()
     }
 
