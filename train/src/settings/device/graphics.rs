@@ -125,8 +125,8 @@ fn open_adapter(api: GraphicsApi, adapter: &Adapter) -> Result<(Device, String),
     };
     if adapter.is_software() {
         tracing::warn!(
-            "{name} is {}, a program that runs the code of GPUs on the CPU. It is slow and only good for tests. Mesa 22's \
-             llvmpipe sums up to 65,535 values only and gives wrong results for long clips; Mesa 25's does not.",
+            "{name} is {}, which runs the code of GPUs on the CPU; it is slow and only good for tests, and sums of Mesa 22's \
+             llvmpipe over more than 65,535 values are wrong",
             adapter.info.name
         );
     }
