@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Tests the code of GPUs on a device of `train devices`, by default vulkan:0:
 # scripts/test_gpu.sh [DEVICE] [--quick | --train]
-# Compares the front end, and the logits and gradients of ten models, with the CPU's. --quick takes one model; --train
-# also compares whole trainings. A software device needs a minute for the front end, a minute for mm-crnn and more than
-# ten for some other models. Skips the tests if no Vulkan driver is installed. On Debian, the package
+# Compares the front end, the LSTM, and the logits and gradients of ten models with the CPU's. --quick takes one model;
+# --train also compares whole trainings. A software device needs a minute for the front end, a minute for mm-crnn and
+# more than ten for some other models. Skips the tests if no Vulkan driver is installed. On Debian, the package
 # mesa-vulkan-drivers has a Vulkan device in software.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

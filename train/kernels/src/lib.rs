@@ -348,6 +348,15 @@ where
     primitive.expect("a model's tensors are on one device")
 }
 
+/// The first `count` frames of `size` values, one every `hop`: `[rows, length]` to `[rows, count, size]`.
+pub fn frames(x: Tensor<2>, count: usize, size: usize, hop: usize) -> Tensor<3> {
+    // The rows must end with the last frame. If the hop is a multiple of four, Burn's kernels for GPUs read four values of
+    // a view at once, and misread the second and later rows if their length is not.
+    let whole = (count - 1) * hop + size;
+    let x = if whole < x.dims()[1] { x.narrow(1, 0, whole) } else { x };
+    x.unfold(1, size, hop)
+}
+
 fn on_cpu(device: &Device) -> bool {
     device.clone().without_autodiff() == Device::flex()
 }

@@ -67,13 +67,7 @@ impl Spectrum {
             PadMode::Constant => samples.pad([(0, 0), (lead, after)], ops::PadMode::Constant(0.0)),
             PadMode::Reflect => samples.pad([(0, 0), (lead, after)], ops::PadMode::Reflect),
         };
-        let padded = if lead + needed < padded.dims()[1] {
-            padded.narrow(1, 0, lead + needed)
-        } else {
-            padded
-        };
-        // The rows end with their last frame; otherwise Burn's kernels for GPUs would misread all but the first.
-        padded.unfold::<3, _>(1, self.n_fft, hop_length) * self.window.clone()
+        kernels::frames(padded, count, self.n_fft, hop_length) * self.window.clone()
     }
 
     /// Real and imaginary parts of each frame's spectrum, both `[rows * count, n_fft / 2 + 1]`.

@@ -84,11 +84,7 @@ impl HarmonicStft {
         let waveform: Tensor<2> = waveform.cast(DType::F32).squeeze_dim(1);
         let padded = waveform.pad([(0, 0), (N_FFT / 2, N_FFT / 2)], PadMode::Reflect);
         let frames = (padded.dims()[1] - N_FFT) / HOP + 1;
-        // Whole frames only: if the hop is a multiple of four, Burn's kernels for GPUs read four values of a view at once,
-        // and misread the second and later rows if the length is not.
-        let padded = padded.narrow(1, 0, (frames - 1) * HOP + N_FFT);
-        let windows: Tensor<3> = padded.unfold(1, N_FFT, HOP);
-        let spectrum = windows
+        let spectrum = kernels::frames(padded, frames, N_FFT, HOP)
             .reshape([batch * frames, N_FFT])
             .matmul(constant(&DFT, [N_FFT, 2 * BINS]));
         let [real, imaginary] = [0, BINS].map(|begin| spectrum.clone().narrow(1, begin, BINS).square());
